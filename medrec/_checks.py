@@ -1,0 +1,108 @@
+"""What comes in is checked once, at the door, by these functions."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+
+class InputError(ValueError):
+    """Refused input: one line that names file, line, rule and cure.
+
+    Parameters
+    ----------
+    message : str
+        The rule that was broken, what came, and the cure.
+    path : path-like, optional
+        The file that it is about.
+    line : int, optional
+        The 1-based line (or item, for a JSON array) in that file.
+
+    Examples
+    --------
+    >>> str(InputError("not JSON", path="train.jsonl", line=3))
+    'train.jsonl:3: not JSON'
+    """
+
+    def __init__(self, message: str, *, path: Any = None, line: int | None = None) -> None:
+        where = "" if path is None else f"{path}:{line}: " if line is not None else f"{path}: "
+        super().__init__(where + " ".join(str(message).split()))
+        self.path = path
+        self.line = line
+
+
+def check_sets(sets: Any, *, who: str, n_labels: int | None = None, name: str = "Y") -> sp.csr_matrix:
+    """Label sets as a canonical CSR matrix of ``uint8`` ones, ``(n_records, n_labels)``.
+
+    Accepts dense or sparse, boolean or numeric 0/1 input, a DataFrame too. Duplicate entries of a
+    sparse matrix are merged and stored zeros dropped, so that counting entries counts labels.
+
+    Raises
+    ------
+    ValueError
+        When the input is not two-dimensional, holds values other than 0 and 1, or has not
+        ``n_labels`` columns.
+    """
+    if sp.issparse(sets):
+        matrix = sp.csr_matrix(sets, copy=True)
+        matrix.sum_duplicates()
+        matrix.eliminate_zeros()
+        matrix.sort_indices()
+        values = matrix.data
+    else:
+        values = np.asarray(sets)
+        if values.ndim != 2:
+            raise ValueError(
+                f"{who}: {name} must be a matrix (n_records, n_labels); got {values.ndim} dimension(s). "
+                f"Pass one column a label."
+            )
+        matrix = None
+    if values.dtype.kind not in "biuf" or not np.isin(np.unique(values), (0, 1)).all():
+        raise ValueError(f"{who}: {name} must hold only 0 and 1; got {values.dtype} with other values.")
+    if matrix is None:
+        matrix = sp.csr_matrix(values)
+    if n_labels is not None and matrix.shape[1] != n_labels:
+        raise ValueError(f"{who}: {name} must have {n_labels} labels (columns); got {matrix.shape[1]}.")
+    return sp.csr_matrix(
+        (np.ones(matrix.nnz, dtype=np.uint8), matrix.indices, matrix.indptr), shape=matrix.shape
+    )
+
+
+def check_scores(scores: Any, *, who: str, shape: tuple[int, int] | None = None) -> np.ndarray:
+    """Scores as a dense float64 array ``(n_records, n_labels)`` without NaN.
+
+    Raises
+    ------
+    ValueError
+        When the input is not two-dimensional, holds NaN or infinity, or has another shape.
+    """
+    array = np.asarray(scores, dtype=np.float64)
+    if array.ndim != 2:
+        raise ValueError(f"{who}: scores must be (n_records, n_labels); got {array.ndim} dimension(s).")
+    if shape is not None and array.shape != shape:
+        raise ValueError(f"{who}: scores must be {shape}, as the sets are; got {array.shape}.")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{who}: scores must be finite; got NaN or infinity.")
+    return array
+
+
+def check_names(names: Sequence[str] | np.ndarray, *, who: str, n_labels: int | None = None) -> np.ndarray:
+    """Drug names as a 1-D object array of unique strings, in label order.
+
+    Raises
+    ------
+    ValueError
+        When a name is not text, stands twice, or there are not ``n_labels`` of them.
+    """
+    array = np.asarray(list(names), dtype=object)
+    wrong = [name for name in array if not isinstance(name, str)]
+    if wrong:
+        raise ValueError(f"{who}: drug names must be strings; got {wrong[0]!r}.")
+    if len(set(array)) != len(array):
+        seen: set[str] = set()
+        twice = next(name for name in array if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise ValueError(f"{who}: drug names must be unique; {twice!r} stands twice.")
+    if n_labels is not None and len(array) != n_labels:
+        raise ValueError(f"{who}: {n_labels} labels need {n_labels} drug names; got {len(array)}.")
+    return array
