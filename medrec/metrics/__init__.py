@@ -1,1 +1,37 @@
-"""The room ``metrics``."""
+"""Exact metrics of label sets and rankings, with presets that say which literature they follow."""
+
+from medrec.metrics.bootstrap import Comparison, bootstrap_interval, compare, resampled_means
+from medrec.metrics.counts import OverlapCounts, overlap_counts
+from medrec.metrics.evaluation import evaluate
+from medrec.metrics.interactions import ddi_counts, ddi_rate
+from medrec.metrics.presets import PRESETS, Preset
+from medrec.metrics.ranking import (
+    average_precision,
+    ndcg_at_k,
+    prauc,
+    precision_at_k,
+    propensities,
+    psp_at_k,
+    recall_at_k,
+)
+
+__all__ = [
+    "PRESETS",
+    "Comparison",
+    "OverlapCounts",
+    "Preset",
+    "average_precision",
+    "bootstrap_interval",
+    "compare",
+    "ddi_counts",
+    "ddi_rate",
+    "evaluate",
+    "ndcg_at_k",
+    "overlap_counts",
+    "prauc",
+    "precision_at_k",
+    "propensities",
+    "psp_at_k",
+    "recall_at_k",
+    "resampled_means",
+]
