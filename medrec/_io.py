@@ -1,13 +1,18 @@
 """Files: written whole or not at all, read without running anything that stands in them."""
 
+import json
 import os
+import platform
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
 from typing import IO, Any
 
 from medrec._checks import InputError
+from medrec._version import __version__
 
 
 @contextmanager
@@ -60,3 +65,134 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[A
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+FORMAT = 1
+"""Version of the model file's layout; it changes when older readers could not read it."""
+
+TRUSTED = (
+    "medrec.decision.calibration.PlattCalibrator",
+    "medrec.decision.rules.ExpectedJaccard",
+    "medrec.decision.rules.Threshold",
+    "medrec.features.parts.NumberPart",
+    "medrec.features.parts.TokenPart",
+    "medrec.features.parts.keep_tokens",
+    "medrec.features.tokens.WordAnalyzer",
+    "medrec.features.tokens.normalize",
+    "medrec.features.vectorizer.RecordVectorizer",
+    "medrec.recommenders.binary_relevance.BinaryRelevanceRecommender",
+    "medrec.recommenders.chain.ChainRecommender",
+    "medrec.recommenders.estimator_base.EstimatorBase",
+    "medrec.recommenders.estimator_base.EstimatorLabels",
+    "medrec.recommenders.lightgbm_base.LightGBMBase",
+    "medrec.recommenders.lightgbm_base.LightGBMLabels",
+    "medrec.recommenders.linear.LinearBase",
+    "medrec.recommenders.linear.LinearLabels",
+    "medrec.recommenders.prior.PriorRecommender",
+    "medrec.safety.filter.DDIFilter",
+    "medrec.safety.graph.DDIGraph",
+)
+"""The types beyond scikit-learn's and NumPy's own that a model file may hold; all else is refused."""
+
+
+def save(model: Any, path: str | os.PathLike[str], **manifest: Any) -> None:
+    """Write a fitted model to one file; ``load`` reads it without executing anything in it.
+
+    The file is a zip of ``manifest.json`` (versions, and what the caller adds) and ``model.skops``.
+
+    Parameters
+    ----------
+    model : estimator
+        A recommender, or a Pipeline that ends in one.
+    path : path-like
+        The file; it is written whole or not at all.
+    **manifest
+        More to store beside the versions, as JSON; ``fingerprint`` of the data it was fitted on, say.
+
+    Raises
+    ------
+    InputError
+        When the model holds something that ``load`` would refuse, or the file cannot be written.
+    """
+    import skops.io
+
+    try:
+        blob = skops.io.dumps(model, compression=zipfile.ZIP_DEFLATED, compresslevel=1)
+        strange = sorted(set(skops.io.get_untrusted_types(data=blob)) - set(TRUSTED))
+    except Exception as error:  # skops raises what the object's own state raises
+        raise InputError(f"model cannot be saved: {error}", path=path) from error
+    if strange:
+        raise InputError(f"model holds {strange[0]}, which loading would refuse; use scikit-learn's or medrec's types", path=path)
+    facts = {"medrec": __version__, "format": FORMAT, "versions": library_versions(), **manifest}
+    with atomic_write(path, "wb") as file, zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("manifest.json", json.dumps(facts, ensure_ascii=False, indent=1))
+        archive.writestr("model.skops", blob)
+
+
+def load(path: str | os.PathLike[str]) -> Any:
+    """Read a model that ``save`` wrote.
+
+    Nothing in the file is executed: a type that is not known to be harmless is refused, and so is a pickle.
+
+    Parameters
+    ----------
+    path : path-like
+        The model file.
+
+    Raises
+    ------
+    InputError
+        When the file is missing, damaged, no medrec model, of another format, or holds unknown types.
+    """
+    import skops.io
+    from skops.io.exceptions import UntrustedTypesFoundException
+
+    read_manifest(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            blob = archive.read("model.skops")
+        return skops.io.loads(blob, trusted=list(TRUSTED))
+    except UntrustedTypesFoundException as error:
+        raise InputError(f"holds types that are not trusted, and was refused: {error}", path=path) from error
+    except Exception as error:  # any damage shows itself as whatever the parser met
+        raise InputError(f"is damaged ({type(error).__name__}: {error}); copy or fit it again", path=path) from error
+
+
+def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What ``save`` stored beside the model: versions, and what its caller added.
+
+    Raises
+    ------
+    InputError
+        When the file is missing, no medrec model, or of another format.
+    """
+    try:
+        with open(path, "rb") as file:
+            start = file.read(4)
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror}); check the path", path=path) from error
+    if not zipfile.is_zipfile(path):
+        kind = "a pickle, which could run anything and is never loaded" if start[:1] == b"\x80" else "no medrec model"
+        kind = "a damaged or cut-off model; copy it again" if start[:2] == b"PK" else kind
+        raise InputError(f"is {kind}; write models with medrec.save or medrec fit", path=path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            facts = json.loads(archive.read("manifest.json"))
+    except (KeyError, ValueError, zipfile.BadZipFile, OSError, EOFError) as error:
+        raise InputError("is a zip file but no medrec model (no readable manifest.json)", path=path) from error
+    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
+        written = facts.get("medrec", "?") if isinstance(facts, dict) else "?"
+        raise InputError(
+            f"was written by medrec {written} in another format; this is medrec {__version__}. "
+            f"Fit it again, or pip install medrec=={written}",
+            path=path,
+        )
+    return facts
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that a result depends on."""
+    found = {"python": platform.python_version()}
+    for name in ("numpy", "scipy", "scikit-learn", "pandas", "lightgbm", "numba", "jieba"):
+        found[name] = metadata.version(name)
+    return found

@@ -1,5 +1,23 @@
 """Readers: files in, ``Dataset`` out."""
 
+from medrec.datasets.arff import read_arff
+from medrec.datasets.cdrugred import read_cdrugred
 from medrec.datasets.dataset import KINDS, Dataset
+from medrec.datasets.dialmed import read_dialmed
+from medrec.datasets.jsonl import read_jsonl, write_jsonl
+from medrec.datasets.sources import load
+from medrec.datasets.synthetic import make_records, split_records, write_records
 
-__all__ = ["KINDS", "Dataset"]
+__all__ = [
+    "KINDS",
+    "Dataset",
+    "load",
+    "make_records",
+    "read_arff",
+    "read_cdrugred",
+    "read_dialmed",
+    "read_jsonl",
+    "split_records",
+    "write_jsonl",
+    "write_records",
+]

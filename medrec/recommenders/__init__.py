@@ -1,1 +1,23 @@
-"""The room ``recommenders``."""
+"""Recommenders: features in, calibrated probabilities and safe sets out."""
+
+from medrec.recommenders.bases import BASES, make_base
+from medrec.recommenders.binary_relevance import BinaryRelevanceRecommender
+from medrec.recommenders.chain import ChainRecommender
+from medrec.recommenders.estimator_base import EstimatorBase
+from medrec.recommenders.lightgbm_base import LightGBMBase
+from medrec.recommenders.linear import LinearBase
+from medrec.recommenders.pipeline import MODELS, make_recommender
+from medrec.recommenders.prior import PriorRecommender
+
+__all__ = [
+    "BASES",
+    "MODELS",
+    "BinaryRelevanceRecommender",
+    "ChainRecommender",
+    "EstimatorBase",
+    "LightGBMBase",
+    "LinearBase",
+    "PriorRecommender",
+    "make_base",
+    "make_recommender",
+]

@@ -1,0 +1,148 @@
+"""JSON lines from strangers, read with the file and line of everything that is wrong."""
+
+import gzip
+import json
+import os
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from medrec._checks import InputError
+
+MAX_LINE_BYTES = 8 * 2**20
+"""The longest line that is read; a longer one is no record but a broken file."""
+
+
+def open_bytes(path: str | os.PathLike[str]) -> IO[bytes]:
+    """Open a file for reading, unpacked where its name ends in ``.gz``."""
+    source = Path(path)
+    if source.is_dir():
+        raise InputError("is a folder; name the file in it", path=source)
+    try:
+        file: IO[bytes] = open(source, "rb")
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror}); check the path", path=source) from error
+    return gzip.open(file) if source.suffix == ".gz" else file  # type: ignore[return-value]
+
+
+def decode(raw: bytes, *, path: Any, line: int) -> str:
+    """UTF-8 text of a line, or the encoding that it seems to be in and the cure."""
+    if raw.startswith(b"\xef\xbb\xbf"):
+        raise InputError("begins with a byte-order mark; save the file as UTF-8 without BOM", path=path, line=line)
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise InputError("is UTF-16; convert it: iconv -f UTF-16 -t UTF-8", path=path, line=line)
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        try:
+            raw.decode("gb18030")
+            cure = "it may be GB18030: iconv -f GB18030 -t UTF-8"
+        except UnicodeDecodeError:
+            cure = "convert the file to UTF-8"
+        raise InputError(f"is not UTF-8 (byte {error.start + 1}); {cure}", path=path, line=line) from error
+
+
+def parse_json(text: str, *, path: Any, line: int | None = None) -> Any:
+    """The value of a JSON text; NaN and Infinity are refused, as is a key that stands twice."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            keys = [key for key, _ in pairs]
+            twice = next(key for key in keys if keys.count(key) > 1)
+            raise InputError(f"field {twice!r} stands twice in one object; keep one", path=path, line=line)
+        return found
+
+    def constant(name: str) -> Any:
+        raise InputError(f"{name} is not JSON; write null for a missing value", path=path, line=line)
+
+    try:
+        return json.loads(text, object_pairs_hook=unique, parse_constant=constant)
+    except json.JSONDecodeError as error:
+        where = line if line is not None else error.lineno
+        raise InputError(f"is not JSON ({error.msg} at column {error.colno})", path=path, line=where) from error
+    except RecursionError as error:
+        raise InputError("is nested too deeply", path=path, line=line) from error
+    except InputError:
+        raise
+    except ValueError as error:  # an integer of more digits than Python converts
+        raise InputError(f"holds a value that cannot be read ({error})", path=path, line=line) from error
+
+
+def read_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
+    """Yield ``(line number, text)`` of every line of a UTF-8 file, blank ones too."""
+    with open_bytes(path) as file:
+        number = 0
+        while True:
+            number += 1
+            try:
+                raw = file.readline(MAX_LINE_BYTES + 1)
+            except (OSError, EOFError, zlib.error) as error:
+                raise InputError(f"cannot be unpacked ({error}); copy it again", path=path, line=number) from error
+            if not raw:
+                return
+            if len(raw) > MAX_LINE_BYTES:
+                limit = MAX_LINE_BYTES // 2**20
+                raise InputError(f"line is longer than {limit} MiB; write one record a line", path=path, line=number)
+            yield number, decode(raw, path=path, line=number)
+
+
+def read_objects(path: str | os.PathLike[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield ``(line number, object)`` of a JSON-lines file; blank lines are passed over.
+
+    Raises
+    ------
+    InputError
+        With file and line: no such file, not UTF-8, not JSON, not an object, a line too long.
+    """
+    for number, text in read_lines(path):
+        if not text.strip():
+            continue
+        value = parse_json(text, path=path, line=number)
+        if not isinstance(value, dict):
+            raise InputError(
+                f"holds {type(value).__name__}, not an object; write one record a line as {{...}}",
+                path=path,
+                line=number,
+            )
+        yield number, value
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """The value of a whole JSON file."""
+    with open_bytes(path) as file:
+        raw = file.read()
+    try:
+        return parse_json(decode(raw, path=path, line=1), path=path)
+    except InputError as error:
+        if "not UTF-8" not in str(error):
+            raise
+        line = next(n for n, part in enumerate(raw.split(b"\n"), 1) if not _is_utf8(part))
+        decode(raw.split(b"\n")[line - 1], path=path, line=line)
+        raise
+
+
+def read_names(path: str | os.PathLike[str]) -> list[str]:
+    """A flat JSON array of unique, non-blank names, such as the candidate list."""
+    names = read_json(path)
+    if not isinstance(names, list):
+        raise InputError("must be a flat JSON array of names", path=path, line=1)
+    seen: set[str] = set()
+    for position, name in enumerate(names, start=1):
+        if not isinstance(name, str) or not name.strip():
+            raise InputError(f"item {position} is {name!r}; every item must be a name", path=path)
+        if name in seen:
+            raise InputError(f"item {position}: {name!r} stands twice; keep one", path=path)
+        seen.add(name)
+    if not names:
+        raise InputError("holds no names", path=path)
+    return names
+
+
+def _is_utf8(raw: bytes) -> bool:
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,90 @@
+"""DialMed: Chinese doctor–patient dialogues and the drugs recommended in them."""
+
+import os
+from pathlib import Path
+
+import pandas as pd
+
+from medrec._checks import InputError
+from medrec.datasets._json_lines import read_json, read_objects
+from medrec.datasets._values import as_codes, as_dialogue, as_drugs
+from medrec.datasets.cdrugred import sets_from_names
+from medrec.datasets.dataset import Dataset, interactions_frame
+
+MASK = "[MASK]"
+NO_DISEASE = ("无", "其他疾病或无确诊")
+
+
+def read_dialmed(path: str | os.PathLike[str], *, masks: str = "drop") -> Dataset:
+    """Read a DialMed split (``train.txt``, ``dev.txt`` or ``test.txt``), its ``label.json`` beside it.
+
+    Parameters
+    ----------
+    path : path-like
+        JSON lines with ``label``, ``disease`` and ``dialog``; or the folder that holds ``dev.txt``.
+    masks : {"drop", "keep"}, default="drop"
+        In ``dialog`` each recommended drug was replaced by one ``[MASK]``, so the masks give the number of
+        drugs away. ``"drop"`` removes them, which is what a real user has; ``"keep"`` leaves them in the
+        text and adds their count as the column ``mask_count``, which is what the published models saw.
+
+    Returns
+    -------
+    Dataset
+        Labels in the order of ``label.json``; ``ddi`` from ``ddi.json`` where it is there; no groups.
+
+    Raises
+    ------
+    InputError
+        With file and line, for anything that cannot be read.
+
+    References
+    ----------
+    He et al. (2022), DialMed: A Dataset for Dialogue-based Medication Recommendation, COLING.
+    """
+    if masks not in ("drop", "keep"):
+        raise ValueError(f"read_dialmed: masks must be 'drop' or 'keep'; got {masks!r}.")
+    source = Path(path)
+    if source.is_dir():
+        source = source / "dev.txt"
+    names = _read_labels(source.parent / "label.json")
+    known = set(names)
+    dialogues, diseases, counts, drugs = [], [], [], []
+    for line, record in read_objects(source):
+        try:
+            field = "dialog"
+            dialogue = as_dialogue(record.get("dialog"))
+            field = "disease"
+            disease = [name for name in as_codes(record.get("disease")) if name not in NO_DISEASE]
+            field = "label"
+            drugs.append(as_drugs(record.get("label"), known))
+        except ValueError as error:
+            raise InputError(f"field {field!r} {error}", path=source, line=line) from None
+        if not any(utterance.strip() for utterance in dialogue):
+            raise InputError("field 'dialog' is empty; remove the record", path=source, line=line)
+        counts.append(float(sum(utterance.count(MASK) for utterance in dialogue)))
+        dialogues.append([u.replace(MASK, "") for u in dialogue] if masks == "drop" else dialogue)
+        diseases.append(disease)
+    if not drugs:
+        raise InputError("holds no records", path=source, line=1)
+    records = pd.DataFrame({"disease": pd.Series(diseases, dtype=object), "dialog": pd.Series(dialogues, dtype=object)})
+    schema = {"disease": "codes", "dialog": "dialogue"}
+    if masks == "keep":
+        records["mask_count"] = counts
+        schema["mask_count"] = "number"
+    table = source.parent / "ddi.json"
+    ddi = interactions_frame(_read_ddi(table)) if table.exists() else None
+    return Dataset(records, sets_from_names(drugs, names), names, schema, ddi=ddi)
+
+
+def _read_labels(path: Path) -> list[str]:
+    labels = read_json(path)
+    if not isinstance(labels, dict) or sorted(labels.values()) != list(range(len(labels))):
+        raise InputError("must map each drug to its number, 0, 1, 2 …", path=path, line=1)
+    return sorted(labels, key=labels.__getitem__)
+
+
+def _read_ddi(path: Path) -> list[tuple[str, str]]:
+    table = read_json(path)
+    if not isinstance(table, dict) or not all(isinstance(others, list) for others in table.values()):
+        raise InputError("must map each drug to the list of drugs it interacts with", path=path, line=1)
+    return [(drug, other) for drug, others in table.items() for other in others]

@@ -1,0 +1,250 @@
+"""The parts of a record's features: each reads one column (or its age, or one side of a dialogue) and
+hands it to a scikit-learn transformer."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.preprocessing import StandardScaler
+
+from medrec.features.tokens import WordAnalyzer, normalize
+
+_ICD = re.compile(r"(?:ICD\d+:)?([A-Z]\d[0-9A-Z]|[EV]?\d{3})(?:\.?[0-9A-Z]{1,5})?", re.IGNORECASE)
+_DOCTOR = re.compile(r"\s*(?:医生|doctor)\s*[：:]", re.IGNORECASE)
+_SPEAKER = re.compile(r"\s*(?:医生|患者|doctor|patient)\s*[：:]", re.IGNORECASE)
+
+
+class TokenPart:
+    """Tokens of a column, counted by one of scikit-learn's vectorizers.
+
+    Parameters
+    ----------
+    column : str
+        The column that is read.
+    vectorizer : CountVectorizer or TfidfVectorizer
+        How it is counted.
+    read : str
+        How a value becomes what the vectorizer takes: a key of ``READERS``.
+    """
+
+    def __init__(self, column: str, vectorizer: CountVectorizer, read: str) -> None:
+        self.column = column
+        self.vectorizer = vectorizer
+        self.read = read
+
+    def fit_transform(self, records: pd.DataFrame) -> sp.csr_matrix:
+        """Learn the tokens and return the counts, CSR (n_records, n_tokens)."""
+        try:
+            return self.vectorizer.fit_transform(self._values(records))
+        except ValueError as error:
+            if "vocabulary" in str(error) or "no terms remain" in str(error):
+                return sp.csr_matrix((len(records), 0), dtype=np.float32)
+            raise
+
+    def transform(self, records: pd.DataFrame) -> sp.csr_matrix:
+        """Counts of the learned tokens, CSR (n_records, n_tokens)."""
+        return self.vectorizer.transform(self._values(records))
+
+    def tokens(self) -> list[str]:
+        """The learned tokens, in column order."""
+        return self.vectorizer.get_feature_names_out().tolist()
+
+    def _values(self, records: pd.DataFrame) -> list[Any]:
+        return [READERS[self.read](value) for value in records[self.column]]
+
+
+class NumberPart:
+    """A number: standardised, in quantile bins, and whether it is missing; 0/1 values as they are.
+
+    Parameters
+    ----------
+    column : str
+        The column that is read.
+    read : {"number", "year", "age"}
+        What is made of the value.
+    reference : str, optional
+        The column with the date at which an age is taken.
+    n_bins : int, default=8
+        Bins at most.
+    """
+
+    def __init__(self, column: str, read: str = "number", *, reference: str | None = None, n_bins: int = 8) -> None:
+        self.column = column
+        self.read = read
+        self.reference = reference
+        self.n_bins = n_bins
+
+    def fit_transform(self, records: pd.DataFrame) -> sp.csr_matrix:
+        """Learn centre, scale and bins and return the features, CSR (n_records, n_features)."""
+        if self.reference is not None:
+            years = [_year(value) for value in records[self.reference]]
+            self.latest_ = max((year for year in years if year == year), default=float(date.max.year))
+        values = self._values(records)
+        known = values[~np.isnan(values)]
+        self.missing_ = len(known) < len(values)
+        distinct = np.unique(known)
+        self.flag_ = bool(len(distinct)) and bool(np.isin(distinct, (0.0, 1.0)).all())
+        self.scaler_ = StandardScaler().fit(known[:, None]) if len(distinct) > 1 and not self.flag_ else None
+        self.bins_ = None
+        if self.scaler_ is not None and len(distinct) > self.n_bins:
+            edges = np.unique(np.quantile(known, np.linspace(0, 1, self.n_bins + 1)))
+            if len(edges) > 3:
+                self.bins_ = edges
+        return self._features(values)
+
+    def transform(self, records: pd.DataFrame) -> sp.csr_matrix:
+        """Features by what was learned, CSR (n_records, n_features)."""
+        return self._features(self._values(records))
+
+    def tokens(self) -> list[str]:
+        """Names of the features, in column order."""
+        names = ["value"] if self.flag_ or self.scaler_ is not None else []
+        if self.bins_ is not None:
+            low = ["-inf", *(f"{edge:g}" for edge in self.bins_[1:-1])]
+            high = [*(f"{edge:g}" for edge in self.bins_[1:-1]), "inf"]
+            names += [f"[{a}, {b})" for a, b in zip(low, high)]
+        return names + (["missing"] if self.missing_ else [])
+
+    def _features(self, values: np.ndarray) -> sp.csr_matrix:
+        lost = np.isnan(values)
+        blocks = []
+        if self.flag_:
+            blocks.append(np.where(lost, 0.0, values)[:, None])
+        elif self.scaler_ is not None:
+            filled = np.where(lost, self.scaler_.mean_[0], values)
+            blocks.append(self.scaler_.transform(filled[:, None]))
+        if self.bins_ is not None:
+            chosen = np.digitize(values, self.bins_[1:-1])
+            blocks.append((chosen[:, None] == np.arange(len(self.bins_) - 1)) & ~lost[:, None])
+        if self.missing_:
+            blocks.append(lost[:, None])
+        if not blocks:
+            return sp.csr_matrix((len(values), 0), dtype=np.float32)
+        return sp.csr_matrix(np.hstack(blocks).astype(np.float32))
+
+    def _values(self, records: pd.DataFrame) -> np.ndarray:
+        if self.read == "number":
+            return pd.to_numeric(records[self.column], errors="raise").to_numpy(dtype=float, na_value=np.nan)
+        years = np.asarray([_year(value) for value in records[self.column]])
+        if self.read == "year":
+            return years
+        if self.reference is None:
+            return years
+        at = np.asarray([_year(value) for value in records[self.reference]])
+        ages = np.where(np.isnan(at), self.latest_, at) - years
+        return np.where((ages < 0) | (ages > 130), np.nan, ages)
+
+
+def _year(value: Any) -> float:
+    """A date as a fractional year; NaN where there is none."""
+    if not isinstance(value, str) or len(value) < 4:
+        return value.year + (value.month - 1) / 12 if isinstance(value, date) and value == value else np.nan
+    parts = value.split("-")
+    months = int(parts[1]) - 1 if len(parts) > 1 else 0
+    return int(parts[0]) + months / 12
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _codes(value: Any) -> list[str]:
+    return list(dict.fromkeys(value)) if isinstance(value, (list, tuple)) else []
+
+
+def _prefixes(value: Any) -> list[str]:
+    found = [_ICD.fullmatch(code.strip()) for code in _codes(value)]
+    return list(dict.fromkeys(match[1].upper() for match in found if match))
+
+
+def _names(value: Any) -> str:
+    return "\n".join(code for code in _codes(value) if not _ICD.fullmatch(code.strip()))
+
+
+def _turns(value: Any, *, doctor: bool) -> str:
+    chosen = []
+    for utterance in value if isinstance(value, (list, tuple)) else []:
+        if bool(_DOCTOR.match(utterance)) == doctor:
+            chosen.append(_SPEAKER.sub("", utterance, count=1))
+    return "\n".join(chosen)
+
+
+def _category(value: Any) -> list[str]:
+    return [] if value is None or value != value else [str(value)]
+
+
+READERS: dict[str, Callable[[Any], Any]] = {
+    "text": _text,
+    "patient": lambda value: _turns(value, doctor=False),
+    "doctor": lambda value: _turns(value, doctor=True),
+    "codes": _codes,
+    "prefixes": _prefixes,
+    "names": _names,
+    "category": _category,
+}
+"""How a value of a column becomes what a vectorizer takes."""
+
+
+def keep_tokens(tokens: list[str]) -> list[str]:
+    """The analyzer of a column that is tokens already."""
+    return tokens
+
+
+def make_parts(
+    schema: Mapping[str, str],
+    *,
+    word_ngrams: int,
+    char_ngrams: tuple[int, int],
+    min_df: int,
+    max_features: int | None,
+    lexicon: tuple[str, ...],
+) -> dict[str, TokenPart | NumberPart]:
+    """The parts of every column by name, in the schema's order; see ``RecordVectorizer``."""
+
+    def words(column: str, read: str) -> TokenPart:
+        analyzer = WordAnalyzer(ngrams=word_ngrams, lexicon=lexicon)
+        return TokenPart(column, _tfidf(analyzer=analyzer), read)
+
+    def characters(column: str, read: str) -> TokenPart:
+        return TokenPart(column, _tfidf(analyzer="char", ngram_range=char_ngrams, preprocessor=normalize), read)
+
+    def _tfidf(**options: Any) -> TfidfVectorizer:
+        return TfidfVectorizer(
+            lowercase=False, min_df=min_df, max_features=max_features, sublinear_tf=True, dtype=np.float32, **options
+        )
+
+    def tokens(column: str, read: str, least: int = 1) -> TokenPart:
+        return TokenPart(
+            column, CountVectorizer(analyzer=keep_tokens, binary=True, min_df=least, dtype=np.float32), read
+        )
+
+    reference = next((column for column, kind in schema.items() if kind == "date"), None)
+    parts: dict[str, TokenPart | NumberPart] = {}
+    for column, kind in schema.items():
+        if kind in ("text", "dialogue"):
+            sides = {"": "text"} if kind == "text" else {".patient": "patient", ".doctor": "doctor"}
+            for suffix, read in sides.items():
+                parts[f"{column}{suffix}:word"] = words(column, read)
+                if char_ngrams[1]:
+                    parts[f"{column}{suffix}:char"] = characters(column, read)
+        elif kind == "codes":
+            parts[f"{column}:code"] = tokens(column, "codes", min_df)
+            parts[f"{column}:prefix"] = tokens(column, "prefixes", min_df)
+            if char_ngrams[1]:
+                parts[f"{column}:char"] = characters(column, "names")
+        elif kind == "category":
+            parts[f"{column}:is"] = tokens(column, "category")
+        elif kind == "number":
+            parts[f"{column}:number"] = NumberPart(column)
+        elif kind == "date":
+            parts[f"{column}:year"] = NumberPart(column, "year")
+        elif kind == "birthdate":
+            parts[f"{column}:age"] = NumberPart(column, "age", reference=reference)
+        else:
+            raise ValueError(f"RecordVectorizer: column {column!r} has an unknown kind {kind!r}.")
+    return parts

@@ -1,0 +1,85 @@
+"""Words of Chinese and other text: jieba for Han characters, letters and digits as they stand."""
+
+import logging
+import re
+import unicodedata
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+_LETTER = r"[^\W_\u3400-\u9fff]"
+_RUNS = re.compile(rf"([\u3400-\u9fff]+)|({_LETTER}+(?:[.\-']{_LETTER}+)*)")
+
+
+def normalize(text: str) -> str:
+    """Full width to half width (NFKC) and lower case.
+
+    Examples
+    --------
+    >>> normalize("ＢＭＩ２５．３")
+    'bmi25.3'
+    """
+    return unicodedata.normalize("NFKC", text).lower()
+
+
+class WordAnalyzer:
+    """Words and word n-grams of a text, as scikit-learn's vectorizers take them (``analyzer=``).
+
+    Runs of Han characters are segmented by jieba; runs of other letters and digits are words as they
+    are, so that doses and codes (``0.5``, ``e11.9``) stay whole. Full-width characters are made half-width first.
+
+    Parameters
+    ----------
+    ngrams : int, default=2
+        Longest n-gram; those of more than one word are joined by a space.
+    lexicon : sequence of str, default=()
+        Words that jieba shall keep whole, such as drug and diagnosis names.
+
+    Examples
+    --------
+    >>> WordAnalyzer(ngrams=1, lexicon=["二甲双胍"])("口服二甲双胍0.5g")
+    ['口服', '二甲双胍', '0.5g']
+    """
+
+    def __init__(self, ngrams: int = 2, lexicon: Sequence[str] = ()) -> None:
+        self.ngrams = ngrams
+        self.lexicon = tuple(lexicon)
+
+    def __call__(self, text: str) -> list[str]:
+        words = segment(text, self.lexicon)
+        grams = list(words)
+        for size in range(2, self.ngrams + 1):
+            grams.extend(map(" ".join, zip(*(words[start:] for start in range(size)))))
+        return grams
+
+
+def segment(text: str, lexicon: tuple[str, ...] = ()) -> list[str]:
+    """Words of a text in order; punctuation is left out."""
+    words: list[str] = []
+    cutter = None
+    for han, other in _RUNS.findall(normalize(text)):
+        if han:
+            cutter = cutter or _cutter(lexicon)
+            words.extend(cutter.lcut(han))
+        else:
+            words.append(other)
+    return words
+
+
+@lru_cache(maxsize=8)
+def _cutter(lexicon: tuple[str, ...]) -> Any:
+    """A jieba tokenizer of its own for each lexicon.
+
+    The dictionary is built here rather than by jieba's ``initialize``, which would read a cache that anybody
+    may have left in the shared temporary folder.
+    """
+    import jieba
+
+    jieba.setLogLevel(logging.WARNING)
+    cutter = jieba.Tokenizer()
+    cutter.FREQ, cutter.total = cutter.gen_pfdict(cutter.get_dict_file())
+    cutter.initialized = True
+    for word in lexicon:
+        if word:
+            cutter.add_word(normalize(word))
+    return cutter

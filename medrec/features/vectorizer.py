@@ -1,0 +1,156 @@
+"""``RecordVectorizer``: a table of records becomes one sparse matrix with a name for every column."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from medrec.features.parts import make_parts
+
+
+class RecordVectorizer(TransformerMixin, BaseEstimator):
+    """Features of records, by the kind of each column.
+
+    ============ ==================================================================================
+    kind         features
+    ============ ==================================================================================
+    text         TF-IDF of words (jieba, with n-grams) and of character n-grams
+    dialogue     the same for the patient's and for the doctor's turns, apart
+    codes        one column a code or name; ICD codes by their three-character prefix too; character
+                 n-grams of names that are no codes
+    category     one column a value
+    number       standardised value, quantile bins, and whether it is missing; 0/1 columns as they are
+    date         year, standardised
+    birthdate    age in years at the record's first ``date`` column (at the latest date seen in training
+                 where it has none), as a number
+    ============ ==================================================================================
+
+    Everything is learned from the rows given to ``fit`` alone; what was never seen there has no column.
+
+    Parameters
+    ----------
+    schema : dict
+        Kind of each column, as ``Dataset.schema``. Columns that are not named are ignored.
+    word_ngrams : int, default=2
+        Longest word n-gram of texts.
+    char_ngrams : tuple of (int, int), default=(1, 3)
+        Shortest and longest character n-gram of texts; ``(0, 0)`` for none.
+    min_df : int, default=2
+        Records that must hold an n-gram or a code for it to get a column.
+    max_features : int or None, default=20000
+        Columns at most of each TF-IDF part, the most frequent ones.
+    lexicon : sequence of str, default=()
+        Names that jieba shall keep whole.
+
+    Attributes
+    ----------
+    blocks_ : dict
+        Columns (a slice) of each part, by its name such as ``"现病史:word"``.
+    n_features_out_ : int
+        Number of columns.
+
+    Raises
+    ------
+    ValueError
+        When the schema names a column that the table does not have or a kind that does not exist.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> records = pd.DataFrame({"note": ["发热 咳嗽", "发热"], "codes": [["E11.9"], ["I10"]]})
+    >>> vectorizer = RecordVectorizer({"note": "text", "codes": "codes"}, char_ngrams=(0, 0), min_df=1)
+    >>> X = vectorizer.fit_transform(records)
+    >>> vectorizer.get_feature_names_out().tolist()
+    ['note:word=发热', 'note:word=发热 咳嗽', 'note:word=咳嗽', 'codes:code=E11.9', 'codes:code=I10',
+     'codes:prefix=E11', 'codes:prefix=I10']
+    >>> X.dtype, X.shape
+    (dtype('float32'), (2, 7))
+    """
+
+    def __init__(
+        self,
+        schema: Mapping[str, str],
+        *,
+        word_ngrams: int = 2,
+        char_ngrams: tuple[int, int] = (1, 3),
+        min_df: int = 2,
+        max_features: int | None = 20000,
+        lexicon: Sequence[str] = (),
+    ) -> None:
+        self.schema = schema
+        self.word_ngrams = word_ngrams
+        self.char_ngrams = char_ngrams
+        self.min_df = min_df
+        self.max_features = max_features
+        self.lexicon = lexicon
+
+    def fit(self, X: pd.DataFrame, y: Any = None) -> "RecordVectorizer":
+        """Learn the columns from records ``X`` (DataFrame of shape (n_records, n_columns))."""
+        self.fit_transform(X, y)
+        return self
+
+    def fit_transform(self, X: pd.DataFrame, y: Any = None, **fit_params: Any) -> sp.csr_matrix:
+        """Learn the columns from records ``X`` and return their features, see ``transform``."""
+        records = self._check(X)
+        parts = make_parts(
+            self.schema,
+            word_ngrams=self.word_ngrams,
+            char_ngrams=tuple(self.char_ngrams),
+            min_df=min(self.min_df, max(1, len(records) // 2)),
+            max_features=self.max_features,
+            lexicon=tuple(self.lexicon),
+        )
+        self.parts_ = {}
+        self.blocks_: dict[str, slice] = {}
+        blocks = []
+        at = 0
+        for name, part in parts.items():
+            block = part.fit_transform(records)
+            if not block.shape[1]:
+                continue
+            self.parts_[name] = part
+            self.blocks_[name] = slice(at, at + block.shape[1])
+            at += block.shape[1]
+            blocks.append(block)
+        self.n_features_out_ = at
+        self.feature_names_in_ = np.asarray(list(self.schema), dtype=object)
+        return _stack(blocks, len(records))
+
+    def transform(self, X: pd.DataFrame) -> sp.csr_matrix:
+        """Features of records, CSR ``float32`` of shape (n_records, n_features_out_)."""
+        check_is_fitted(self)
+        records = self._check(X)
+        return _stack([part.transform(records) for part in self.parts_.values()], len(records))
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Name of every column: the record's column, the part and the token, as ``现病史:word=糖尿病``."""
+        check_is_fitted(self)
+        names = [f"{name}={token}" for name, part in self.parts_.items() for token in part.tokens()]
+        return np.asarray(names, dtype=object)
+
+    def _check(self, X: Any) -> pd.DataFrame:
+        if not isinstance(X, pd.DataFrame):
+            raise ValueError(
+                f"RecordVectorizer: records must be a DataFrame; got {type(X).__name__}. Pass dataset.records."
+            )
+        missing = [column for column in self.schema if column not in X.columns]
+        if missing:
+            raise ValueError(
+                f"RecordVectorizer: records lack the column {missing[0]!r} of the schema; they have "
+                f"{', '.join(map(str, X.columns[:10]))}."
+            )
+        if not len(X):
+            raise ValueError("RecordVectorizer: there are no records; 0 row(s) came, at least 1 is needed.")
+        return X
+
+
+def _stack(blocks: list[sp.csr_matrix], n_records: int) -> sp.csr_matrix:
+    if not blocks:
+        return sp.csr_matrix((n_records, 0), dtype=np.float32)
+    stacked = sp.csr_matrix(sp.hstack(blocks, format="csr", dtype=np.float32))
+    stacked.sort_indices()
+    return stacked

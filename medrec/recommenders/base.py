@@ -1,0 +1,217 @@
+"""What every recommender shares: out-of-fold scores, calibration, decision, safety."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from scipy.special import expit
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.model_selection import GroupKFold, KFold
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from medrec._checks import check_names, check_sets
+from medrec.decision import PlattCalibrator, make_decision
+from medrec.safety import DDIFilter, DDIGraph
+
+Folds = list[tuple[np.ndarray, np.ndarray]]
+"""Rows to fit on and rows to score, for each fold."""
+
+
+class BaseRecommender(ClassifierMixin, BaseEstimator):
+    """Base of all recommenders: a model adds ``_fit_scores`` and ``_scores``.
+
+    ``fit`` asks the model for its scores of the training rows, each made by a model that did not see the row (nor
+    any of its patient's rows, when ``groups`` are given), calibrates them, and learns the decision rule on the
+    calibrated scores. ``predict`` calibrates, decides, and then filters interactions.
+    """
+
+    drug_names: Sequence[str] | None
+    decision: Any
+    ddi: Any
+    max_pairs: int
+    cv: int
+    random_state: int
+    verbose: bool
+
+    def fit(self, X: Any, Y: Any, groups: Any = None, sample_weight: Any = None) -> "BaseRecommender":
+        """Learn from features and sets.
+
+        Parameters
+        ----------
+        X : CSR, ndarray or DataFrame of shape (n_records, n_features)
+            Features of the records.
+        Y : CSR, ndarray or DataFrame of shape (n_records, n_labels)
+            The drugs of each record, 0 or 1. A DataFrame's columns are the drug names.
+        groups : array of shape (n_records,), optional
+            The patient of each record; inner folds keep a patient together.
+        sample_weight : array of shape (n_records,) or (n_records, n_labels), optional
+            Weight of each record, or of each record and drug.
+
+        Raises
+        ------
+        ValueError
+            When shapes do not agree or ``Y`` holds anything but 0 and 1.
+        """
+        who = type(self).__name__
+        if Y is None:
+            raise ValueError(f"{who}: requires y to be passed, but the target y is None.")
+        X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], **self._validation())
+        sets = check_sets(Y, who=who)
+        if sets.shape[0] != X.shape[0]:
+            raise ValueError(f"{who}: X has {X.shape[0]} records and Y has {sets.shape[0]}; give each its row.")
+        if sets.shape[1] == 0:
+            raise ValueError(f"{who}: Y has no labels; at least one drug is needed.")
+        if groups is not None and len(groups) != X.shape[0]:
+            raise ValueError(f"{who}: groups must have {X.shape[0]} entries; got {len(groups)}.")
+        weight = _check_weight(sample_weight, sets.shape, who)
+        names = self.drug_names if self.drug_names is not None else getattr(Y, "columns", None)
+        names = [str(name) for name in (range(sets.shape[1]) if names is None else names)]
+        self.drug_names_ = check_names(names, who=who, n_labels=sets.shape[1])
+        self.sparse_output_ = sp.issparse(Y)
+        self.classes_ = np.arange(sets.shape[1])
+        graph = as_graph(self.ddi, self.drug_names_)
+        folds = inner_folds(X.shape[0], self.cv, groups, self.random_state)
+        out_of_fold = self._fit_scores(X, sets, folds, weight)
+        self.calibrator_ = self._calibrate(out_of_fold, sets)
+        self.decision_ = make_decision(self.decision).fit(self._probabilities(out_of_fold), sets, groups)
+        self.filter_ = None if graph is None else DDIFilter(graph, max_pairs=self.max_pairs)
+        return self
+
+    @abstractmethod
+    def _fit_scores(self, X: Any, sets: sp.csr_matrix, folds: Folds, weight: np.ndarray | None) -> np.ndarray:
+        """Fit the model on all rows and return out-of-fold scores (n_records, n_labels)."""
+
+    @abstractmethod
+    def _scores(self, X: Any) -> np.ndarray:
+        """Uncalibrated scores (n_records, n_labels)."""
+
+    def _calibrate(self, out_of_fold: np.ndarray, sets: sp.csr_matrix) -> Any:
+        return PlattCalibrator().fit(out_of_fold, sets)
+
+    def _probabilities(self, scores: np.ndarray) -> np.ndarray:
+        return expit(scores) if self.calibrator_ is None else self.calibrator_.transform(scores)
+
+    def _validation(self) -> dict[str, Any]:
+        return {}
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Calibrated probability of each drug, ndarray (n_records, n_labels)."""
+        check_is_fitted(self)
+        X = validate_data(
+            self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False, **self._validation()
+        )
+        return self._probabilities(self._scores(X))
+
+    def predict(self, X: Any) -> Any:
+        """Sets after decision and safety: CSR or ndarray of shape (n_records, n_labels), as ``Y`` was."""
+        return self._as_given(self.decide(self.predict_proba(X))[0])
+
+    def decide(self, probabilities: np.ndarray) -> tuple[sp.csr_matrix, sp.csr_matrix, pd.DataFrame]:
+        """Sets of ``probabilities`` (n_records, n_labels).
+
+        Returns
+        -------
+        safe : CSR of shape (n_records, n_labels)
+            The sets after the interaction filter.
+        decided : CSR of shape (n_records, n_labels)
+            The sets before it.
+        audit : DataFrame
+            Who was removed against whom, see ``DDIFilter.apply``; empty without a graph.
+        """
+        check_is_fitted(self)
+        decided = self.decision_.apply(probabilities)
+        if self.filter_ is None:
+            return decided, decided, pd.DataFrame(columns=["record", "removed", "against", "severity", "utility_lost"])
+        safe, audit = self.filter_.apply(decided, probabilities)
+        return safe, decided, audit
+
+    def recommend(self, X: Any, top_k: int | None = None) -> pd.DataFrame:
+        """Recommendations as a table, a row for each record and drug.
+
+        Parameters
+        ----------
+        X : CSR, ndarray or DataFrame of shape (n_records, n_features)
+            Features of the records.
+        top_k : int, optional
+            The ``top_k`` best drugs of each record, kept or not; default: those that the decision took.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``record`` (row), ``drug``, ``score`` (probability), ``rank`` (1 is best), ``kept`` (in the final
+            set) and ``why`` (``recommended``, ``below the decision``, or which drug it interacts with).
+        """
+        if top_k is not None and top_k < 1:
+            raise ValueError(f"{type(self).__name__}: top_k must be at least 1; got {top_k}.")
+        probabilities = self.predict_proba(X)
+        safe, decided, audit = self.decide(probabilities)
+        against: dict[tuple[int, str], list[str]] = {}
+        for record, removed, other in zip(audit["record"], audit["removed"], audit["against"]):
+            against.setdefault((record, removed), []).append(other)
+        rows = []
+        for record in range(probabilities.shape[0]):
+            order = np.argsort(-probabilities[record], kind="stable")
+            in_safe = set(safe.indices[safe.indptr[record] : safe.indptr[record + 1]])
+            in_decided = set(decided.indices[decided.indptr[record] : decided.indptr[record + 1]])
+            for rank, label in enumerate(order, start=1):
+                if top_k is not None and rank > top_k:
+                    break
+                if top_k is None and label not in in_decided:
+                    continue
+                drug = self.drug_names_[label]
+                others = against.get((record, drug))
+                if others:
+                    why = "interacts with " + ", ".join(others)
+                else:
+                    why = "recommended" if label in in_safe else "below the decision"
+                rows.append((record, drug, probabilities[record, label], rank, label in in_safe, why))
+        return pd.DataFrame(rows, columns=["record", "drug", "score", "rank", "kept", "why"])
+
+    def _as_given(self, sets: sp.csr_matrix) -> Any:
+        return sets if self.sparse_output_ else sets.toarray()
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.target_tags.multi_output = True
+        tags.target_tags.single_output = False
+        tags.classifier_tags.multi_label = True
+        tags.classifier_tags.multi_class = False
+        return tags
+
+
+def inner_folds(n_records: int, cv: int, groups: Any, random_state: int) -> Folds:
+    """Folds for out-of-fold scores, patients kept together; none where there are too few rows or patients."""
+    if not isinstance(cv, (int, np.integer)) or cv < 2:
+        raise ValueError(f"cv must be a whole number of at least 2; got {cv!r}.")
+    distinct = n_records if groups is None else len(np.unique(np.asarray(groups)))
+    n_splits = min(cv, distinct)
+    if n_splits < 2:
+        return []
+    rows = np.zeros(n_records)
+    if groups is None:
+        return list(KFold(n_splits, shuffle=True, random_state=random_state).split(rows))
+    return list(GroupKFold(n_splits).split(rows, groups=groups))
+
+
+def as_graph(ddi: Any, names: np.ndarray) -> DDIGraph | None:
+    """The interaction graph in label order, from a graph or a table of pairs; None for none."""
+    if ddi is None:
+        return None
+    if isinstance(ddi, DDIGraph):
+        return ddi if list(ddi.names) == list(names) else ddi.align(names)
+    return DDIGraph.from_edges(names, ddi)
+
+
+def _check_weight(weight: Any, shape: tuple[int, int], who: str) -> np.ndarray | None:
+    if weight is None:
+        return None
+    array = np.asarray(weight, dtype=np.float64)
+    if array.shape not in (shape, shape[:1]):
+        raise ValueError(f"{who}: sample_weight must be ({shape[0]},) or {shape}; got {array.shape}.")
+    if not np.isfinite(array).all() or (array < 0).any():
+        raise ValueError(f"{who}: sample_weight must be finite and not negative.")
+    return array

@@ -1,0 +1,53 @@
+"""Base classifiers: each fits one binary classifier a label, all labels in one call.
+
+A base has ``fit_labels(X, Y, *, rows=None, sample_weight=None, n_jobs=None)``, which returns a fitted object
+whose ``decision_function(X)`` gives scores (n_records, n_labels). Labels that are constant in the rows are taken
+as they are: their score is constant too.
+"""
+
+from typing import Any
+
+from sklearn.base import clone, is_classifier
+
+from medrec.recommenders.estimator_base import EstimatorBase
+from medrec.recommenders.lightgbm_base import LightGBMBase
+from medrec.recommenders.linear import LinearBase
+
+
+def make_base(base: Any, *, random_state: int = 0) -> Any:
+    """A base from its name, from a scikit-learn classifier, or as it is.
+
+    Parameters
+    ----------
+    base : {"logistic", "svm", "lightgbm"}, classifier or base
+        What is fitted for every label.
+    random_state : int, default=0
+        Seed of a base made from its name.
+
+    Raises
+    ------
+    ValueError
+        When it is none of these.
+
+    Examples
+    --------
+    >>> make_base("svm")
+    LinearBase(loss='squared_hinge')
+    """
+    if isinstance(base, str):
+        if base == "logistic":
+            return LinearBase(loss="logistic")
+        if base == "svm":
+            return LinearBase(loss="squared_hinge")
+        if base == "lightgbm":
+            return LightGBMBase(random_state=random_state)
+        raise ValueError(f"base must be one of {', '.join(BASES)}, a classifier or a base; got {base!r}.")
+    if hasattr(base, "fit_labels"):
+        return clone(base)
+    if is_classifier(base):
+        return EstimatorBase(base)
+    raise ValueError(f"base must be one of {', '.join(BASES)}, a classifier or a base; got {base!r}.")
+
+
+BASES = ("logistic", "svm", "lightgbm")
+"""Names that ``base=`` and the command line take."""

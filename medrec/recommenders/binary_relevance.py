@@ -1,0 +1,97 @@
+"""``BinaryRelevanceRecommender``: every drug on its own."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from medrec._progress import progress
+from medrec.recommenders.base import BaseRecommender, Folds
+from medrec.recommenders.bases import make_base
+
+
+class BinaryRelevanceRecommender(BaseRecommender):
+    """One binary classifier a drug, then calibration, decision and safety over all of them.
+
+    Parameters
+    ----------
+    base : {"logistic", "svm", "lightgbm"}, classifier or base, default="logistic"
+        What is fitted for every drug; ``LinearBase(C=10)`` and the like for options.
+    decision : str or rule, default="expected-jaccard"
+        From calibrated probabilities to sets: ``"expected-jaccard"``, ``"threshold"`` or a rule object.
+    drug_names : sequence of str, optional
+        Names of the labels; default: ``Y``'s columns, or numbers.
+    ddi : DDIGraph or DataFrame, optional
+        Interactions that ``predict`` filters; default none.
+    max_pairs : int, default=0
+        Interacting pairs that a set may keep.
+    cv : int, default=5
+        Inner folds for the out-of-fold scores that calibration and decision learn from.
+    n_jobs : int, optional
+        Labels fitted at a time (or threads of the booster); None is one, -1 is one a core. The result does not
+        depend on it.
+    random_state : int, default=0
+        Seed of folds and base.
+    verbose : bool, default=False
+        Whether progress is shown on stderr.
+
+    Attributes
+    ----------
+    labels_ : fitted base
+        Scores of every drug by ``decision_function``.
+    calibrator_ : PlattCalibrator or None
+        From scores to probabilities.
+    decision_ : rule
+        The fitted decision rule.
+    drug_names_ : ndarray of shape (n_labels,)
+        Names in label order.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.eye(4)[[0, 1, 2, 3] * 5]
+    >>> Y = np.array([[1, 0], [1, 1], [0, 1], [0, 1]] * 5)
+    >>> recommender = BinaryRelevanceRecommender().fit(X, Y)
+    >>> recommender.predict(X[:2]).tolist()
+    [[1, 0], [1, 1]]
+    """
+
+    def __init__(
+        self,
+        base: Any = "logistic",
+        *,
+        decision: Any = "expected-jaccard",
+        drug_names: Sequence[str] | None = None,
+        ddi: Any = None,
+        max_pairs: int = 0,
+        cv: int = 5,
+        n_jobs: int | None = None,
+        random_state: int = 0,
+        verbose: bool = False,
+    ) -> None:
+        self.base = base
+        self.decision = decision
+        self.drug_names = drug_names
+        self.ddi = ddi
+        self.max_pairs = max_pairs
+        self.cv = cv
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _fit_scores(self, X: Any, sets: sp.csr_matrix, folds: Folds, weight: np.ndarray | None) -> np.ndarray:
+        base = make_base(self.base, random_state=self.random_state)
+        out_of_fold = np.zeros(sets.shape)
+        rounds: list[Any] = [*folds, None]
+        for fold in progress(rounds, desc="binary relevance, folds", show=self.verbose):
+            if fold is None:
+                self.labels_ = base.fit_labels(X, sets, sample_weight=weight, n_jobs=self.n_jobs)
+            else:
+                train, test = fold
+                fitted = base.fit_labels(X, sets, rows=train, sample_weight=weight, n_jobs=self.n_jobs)
+                out_of_fold[test] = fitted.decision_function(X[test])
+        return out_of_fold if folds else self.labels_.decision_function(X)
+
+    def _scores(self, X: Any) -> np.ndarray:
+        return self.labels_.decision_function(X)

@@ -1,0 +1,61 @@
+"""Any scikit-learn classifier as a base: a clone of it for every label."""
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from joblib import Parallel, delayed
+from scipy.special import logit
+from sklearn.base import BaseEstimator, clone
+
+from medrec.recommenders.labels import constant_score, take_rows
+
+
+class EstimatorBase(BaseEstimator):
+    """Any scikit-learn classifier, cloned for every label.
+
+    Parameters
+    ----------
+    estimator : classifier
+        With ``decision_function`` or ``predict_proba``.
+    """
+
+    def __init__(self, estimator: Any) -> None:
+        self.estimator = estimator
+
+    def fit_labels(
+        self, X: Any, Y: sp.csr_matrix, *, rows: Any = None, sample_weight: Any = None, n_jobs: int | None = None
+    ) -> "EstimatorLabels":
+        """Fit a clone for every label on ``rows`` (default all) of ``X`` (n_records, n_features)."""
+        X, Y, weight = take_rows(X, Y, sample_weight, rows)
+        columns = Y.tocsc()
+
+        def fit_one(label: int) -> Any:
+            target = np.asarray(columns[:, [label]].todense()).ravel()
+            if target.min() == target.max():
+                return constant_score(target)
+            one = clone(self.estimator)
+            if weight is None:
+                return one.fit(X, target)
+            return one.fit(X, target, sample_weight=weight[:, label] if weight.ndim == 2 else weight)
+
+        return EstimatorLabels(Parallel(n_jobs=n_jobs)(delayed(fit_one)(label) for label in range(Y.shape[1])))
+
+
+class EstimatorLabels:
+    """Fitted classifiers, or a constant score, of every label."""
+
+    def __init__(self, estimators: list[Any]) -> None:
+        self.estimators = estimators
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Scores (n_records, n_labels): margins, or log-odds of ``predict_proba``."""
+        scores = np.empty((X.shape[0], len(self.estimators)))
+        for label, one in enumerate(self.estimators):
+            if isinstance(one, float):
+                scores[:, label] = one
+            elif hasattr(one, "decision_function"):
+                scores[:, label] = one.decision_function(X)
+            else:
+                scores[:, label] = logit(np.clip(one.predict_proba(X)[:, 1], 1e-9, 1 - 1e-9))
+        return scores

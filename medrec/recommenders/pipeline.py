@@ -1,0 +1,80 @@
+"""``make_recommender``: records in, sets out, as one scikit-learn Pipeline."""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sklearn.pipeline import Pipeline
+
+from medrec.features import RecordVectorizer
+from medrec.recommenders.bases import make_base
+from medrec.recommenders.binary_relevance import BinaryRelevanceRecommender
+from medrec.recommenders.chain import ChainRecommender
+from medrec.recommenders.prior import PriorRecommender
+
+MODELS = {
+    "binary-relevance": BinaryRelevanceRecommender,
+    "chain": ChainRecommender,
+    "prior": PriorRecommender,
+}
+"""Recommenders by the names that ``make_recommender`` and the command line take."""
+
+
+def make_recommender(
+    model: str = "binary-relevance",
+    *,
+    schema: Mapping[str, str],
+    drug_names: Sequence[str] | None = None,
+    ddi: Any = None,
+    base: Any = "logistic",
+    **options: Any,
+) -> Pipeline:
+    """A Pipeline of ``RecordVectorizer`` and a recommender, ready for records and ``cross_validate``.
+
+    Parameters
+    ----------
+    model : {"binary-relevance", "chain", "prior"}, default="binary-relevance"
+        The recommender. The prior sees only the columns of kind ``codes``.
+    schema : dict
+        Kind of each column, as ``Dataset.schema``.
+    drug_names : sequence of str, optional
+        Names of the labels.
+    ddi : DDIGraph or DataFrame, optional
+        Interactions that ``predict`` filters.
+    base : str, classifier or base, default="logistic"
+        What the recommender fits for every drug.
+    **options
+        Options of the recommender (``cv=3``), of its base (``base__C=10``) or of the vectorizer
+        (``features__min_df=3``).
+
+    Raises
+    ------
+    ValueError
+        When there is no model or no option of that name.
+
+    Examples
+    --------
+    >>> from medrec.datasets import load
+    >>> data = load("synthetic:records=60,seed=0")
+    >>> pipeline = make_recommender("prior", schema=data.schema, drug_names=data.drug_names)
+    >>> pipeline.fit(data.records, data.Y).predict(data.records).shape
+    (60, 651)
+    """
+    if model not in MODELS:
+        raise ValueError(f"make_recommender: model must be one of {', '.join(MODELS)}; got {model!r}.")
+    kind = MODELS[model]
+    arguments: dict[str, Any] = {"drug_names": drug_names, "ddi": ddi}
+    if "base" in inspect.signature(kind).parameters:
+        arguments["base"] = make_base(base, random_state=options.get("random_state", 0))
+    features = RecordVectorizer(schema)
+    if model == "prior":
+        codes = {column: kind for column, kind in schema.items() if kind == "codes"}
+        features = RecordVectorizer(codes, char_ngrams=(0, 0), min_df=1)
+    pipeline = Pipeline([("features", features), ("recommender", kind(**arguments))])
+    known = pipeline.get_params(deep=True)
+    named = {key if key.startswith("features__") else f"recommender__{key}": value for key, value in options.items()}
+    for key in named:
+        if key not in known:
+            names = sorted(k.removeprefix("recommender__") for k in known if "__" in k)
+            raise ValueError(f"make_recommender: no option {key.removeprefix('recommender__')!r}; there are {names}.")
+    return pipeline.set_params(**named)
