@@ -1,0 +1,146 @@
+"""Interaction tables on disk: CSV and JSON, read with the line of whatever is wrong."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from medrec._checks import InputError
+from medrec.safety.severity import severity_code
+
+
+class Interaction(NamedTuple):
+    """One row of a table: two names as they stand there and the code of the severity."""
+
+    drug: str
+    other: str
+    severity: int
+
+
+def read_interactions(path: Any) -> tuple[list[Interaction], list[str]]:
+    """Rows of an interaction table, and every name that stands in it.
+
+    Parameters
+    ----------
+    path : path-like
+        ``.csv`` (or ``.tsv``) with the header ``drug,other`` or ``drug,other,severity``, or ``.json``:
+        an object ``{name: [names]}`` as DialMed's ``ddi.json``, an object ``{name: {name: severity}}``,
+        a list of pairs or triples, or a list of objects with the keys of the CSV. UTF-8, with or
+        without a byte-order mark.
+
+    Returns
+    -------
+    rows : list of Interaction
+        In the order of the file; self-pairs and repetitions are still there.
+    names : list of str
+        Each name once, in order of appearance; names without any interaction too.
+
+    Raises
+    ------
+    InputError
+        With file and line (item, for JSON) when the file cannot be read, a row is malformed or a
+        severity is unknown.
+    """
+    path = Path(path)
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise InputError("is not UTF-8; convert it, for example with iconv", path=path, line=line) from error
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror}); name an existing file", path=path) from error
+    items = _json_items(text, path) if path.suffix.lower() == ".json" else _csv_items(text, path)
+    rows = []
+    names: dict[str, None] = {}
+    for line, drug, other, severity in items:
+        for name in (drug, other):
+            if name is None and name is other:
+                continue  # a name that was listed without interactions
+            if not isinstance(name, str) or not name.strip():
+                raise InputError(f"a drug name must be non-empty text; got {name!r}", path=path, line=line)
+            names[name] = None
+        if other is None:
+            continue
+        try:
+            code = severity_code(severity)
+        except ValueError as error:
+            raise InputError(str(error), path=path, line=line) from error
+        rows.append(Interaction(drug, other, code))
+    return rows, list(names)
+
+
+def _csv_items(text: str, path: Path) -> list[tuple[int, Any, Any, Any]]:
+    cure = "the header must be drug,other or drug,other,severity"
+    head = text.split("\n", 1)[0]
+    reader = csv.reader(text.splitlines(keepends=True), delimiter="\t" if "\t" in head else ",", strict=True)
+    items: list[tuple[int, Any, Any, Any]] = []
+    columns: list[str] | None = None
+    try:
+        for row in reader:
+            if not any(cell.strip() for cell in row):
+                continue
+            if columns is None:
+                columns = [cell.strip().casefold() for cell in row]
+                if not {"drug", "other"} <= set(columns) or len(set(columns)) != len(columns):
+                    raise InputError(f"{cure}; got {','.join(row)[:80]!r}", path=path, line=reader.line_num)
+                continue
+            if len(row) != len(columns):
+                raise InputError(
+                    f"{len(columns)} columns expected; got {len(row)}. Quote names that hold the delimiter",
+                    path=path,
+                    line=reader.line_num,
+                )
+            cells = dict(zip(columns, row))
+            items.append((reader.line_num, cells["drug"], cells["other"], cells.get("severity")))
+            if not cells["other"].strip():
+                raise InputError(
+                    "column 'other' is empty; name the other drug", path=path, line=reader.line_num
+                )
+    except csv.Error as error:
+        raise InputError(f"is not CSV ({error}); {cure}", path=path, line=reader.line_num) from error
+    if columns is None:
+        raise InputError(f"is empty; {cure}", path=path)
+    return items
+
+
+def _json_items(text: str, path: Path) -> list[tuple[int, Any, Any, Any]]:
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(
+            f"is not JSON ({error.msg}); check the file", path=path, line=error.lineno
+        ) from error
+    except RecursionError as error:
+        raise InputError("is nested too deeply to be an interaction table", path=path) from error
+    items: list[tuple[int, Any, Any, Any]] = []
+    if isinstance(content, dict):
+        for number, (drug, others) in enumerate(content.items(), start=1):
+            if isinstance(others, dict):
+                items.extend((number, drug, other, severity) for other, severity in others.items())
+            elif isinstance(others, list):
+                for other in others:
+                    if not isinstance(other, str):
+                        raise InputError(
+                            f"{drug!r} must list names; got {other!r} in its list", path=path, line=number
+                        )
+                    items.append((number, drug, other, None))
+            else:
+                raise InputError(
+                    f"{drug!r} must have a list of names; got {others!r}", path=path, line=number
+                )
+            if not others:
+                items.append((number, drug, None, None))
+    elif isinstance(content, list):
+        for number, one in enumerate(content, start=1):
+            if isinstance(one, dict) and "drug" in one and "other" in one:
+                one = [one["drug"], one["other"], one.get("severity")]
+            if not isinstance(one, list) or len(one) not in (2, 3) or not isinstance(one[1], str):
+                raise InputError(
+                    f"each item must be [drug, other] or [drug, other, severity]; got {json.dumps(one)[:80]}",
+                    path=path,
+                    line=number,
+                )
+            items.append((number, one[0], one[1], one[2] if len(one) == 3 else None))
+    else:
+        raise InputError("must be {name: [names]} or a list of pairs", path=path, line=1)
+    return items
