@@ -47,9 +47,7 @@ def _splat(builder: Any, scalar: Any) -> Any:
         scalar = builder.fpext(scalar, ir.DoubleType())
     empty = ir.Constant(_VECTOR, ir.Undefined)
     first = builder.insert_element(empty, scalar, ir.IntType(32)(0))
-    return builder.shuffle_vector(
-        first, empty, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
-    )
+    return builder.shuffle_vector(first, empty, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
 
 
 def _madd(builder: Any, a: Any, b: Any, c: Any) -> Any:
@@ -65,9 +63,7 @@ def _each_entry(builder: Any, indices: Any, data: Any, args: Any, body: Callable
 
 
 @intrinsic
-def _gather(
-    typingctx: Any, indices: Any, data: Any, first: Any, start: Any, count: Any, V: Any, T: Any, i: Any
-) -> Any:
+def _gather(typingctx: Any, indices: Any, data: Any, first: Any, start: Any, count: Any, V: Any, T: Any, i: Any) -> Any:
     """``T[i] += sum_k data[start + k] * V[indices[first + k]]``."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -87,9 +83,7 @@ def _gather(
 
 
 @intrinsic
-def _scatter(
-    typingctx: Any, indices: Any, data: Any, first: Any, start: Any, count: Any, U: Any, G: Any
-) -> Any:
+def _scatter(typingctx: Any, indices: Any, data: Any, first: Any, start: Any, count: Any, U: Any, G: Any) -> Any:
     """``G[indices[first + k]] += data[start + k] * U[0]`` for every ``k``."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -107,9 +101,7 @@ def _scatter(
 
 
 @intrinsic
-def _update(
-    typingctx: Any, W: Any, S: Any, R: Any, P: Any, G: Any, squares: Any, factors: Any, sums: Any
-) -> Any:
+def _update(typingctx: Any, W: Any, S: Any, R: Any, P: Any, G: Any, squares: Any, factors: Any, sums: Any) -> Any:
     """See :func:`update`."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -149,9 +141,7 @@ def _direction(typingctx: Any, R: Any, P: Any, squares: Any, factors: Any, sums:
     """See :func:`direction`."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        r_, p_, q_, f_, out = (
-            _data(context, builder, kind, value) for kind, value in zip(signature.args, args)
-        )
+        r_, p_, q_, f_, out = (_data(context, builder, kind, value) for kind, value in zip(signature.args, args))
         length = cgutils.unpack_tuple(
             builder, context.make_array(signature.args[2])(context, builder, args[2]).shape, 1
         )[0]

@@ -144,9 +144,7 @@ def fit_linear(
     n_records, n_labels = Y.shape
     rows = np.arange(n_records) if rows is None else np.asarray(rows, dtype=np.int64).ravel()
     if not len(rows) or rows.min() < 0 or rows.max() >= n_records:
-        raise ValueError(
-            f"{_WHO}: rows must be at least one row of {n_records}, counted from 0; got {len(rows)}."
-        )
+        raise ValueError(f"{_WHO}: rows must be at least one row of {n_records}, counted from 0; got {len(rows)}.")
     entries = read_entries(X)
     problem = Problem(
         X=X,
@@ -154,9 +152,7 @@ def fit_linear(
         rows=rows,
         labels=sp.csc_matrix((sp.csr_matrix(Y) if sp.issparse(Y) else sp.csr_matrix(np.asarray(Y)))[rows]),
         C=_by_label(C, n_labels, "C"),
-        positive_weight=_by_label(
-            1.0 if positive_weight is None else positive_weight, n_labels, "positive_weight"
-        ),
+        positive_weight=_by_label(1.0 if positive_weight is None else positive_weight, n_labels, "positive_weight"),
         weight=_weights(sample_weight, (n_records, n_labels)),
         hinge=loss == "squared_hinge",
         bias=1.0 if fit_intercept else 0.0,
@@ -187,8 +183,7 @@ def _weights(value: Any, shape: tuple[int, int]) -> np.ndarray | None:
     array = np.asarray(value, dtype=np.float64)
     if array.shape not in (shape, shape[:1]) or not (np.isfinite(array) & (array >= 0)).all():
         raise ValueError(
-            f"{_WHO}: sample_weight must be finite, not negative, of shape {shape[:1]} or {shape}; "
-            f"got {array.shape}."
+            f"{_WHO}: sample_weight must be finite, not negative, of shape {shape[:1]} or {shape}; got {array.shape}."
         )
     return array
 
@@ -329,10 +324,7 @@ def _run(
     finished: deque[int] = deque()
     with ThreadPoolExecutor(n_threads) as pool:
         try:
-            jobs = [
-                pool.submit(_Worker(problem, queue, result).run, stop, finished.append)
-                for _ in range(n_threads)
-            ]
+            jobs = [pool.submit(_Worker(problem, queue, result).run, stop, finished.append) for _ in range(n_threads)]
             while any(not job.done() for job in jobs):
                 stop.wait(0.05)
                 while callback is not None and finished:

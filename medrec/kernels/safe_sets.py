@@ -323,9 +323,7 @@ def safe_sets(sets, utility, graph, context, n_labels, budget, price, max_nodes,
                 group = _group_of(_lowest(rest), adjacent)
                 rest &= ~group
                 start = _greedy_subset(group, adjacent, worth, taken, 0)
-                part, nodes = _best_subset(
-                    group, adjacent, worth, taken, budget, 1, price, start, max_nodes, work
-                )
+                part, nodes = _best_subset(group, adjacent, worth, taken, budget, 1, price, start, max_nodes, work)
                 if nodes > max_nodes:
                     status[record] = TOO_LONG
                 chosen |= part
@@ -372,35 +370,6 @@ def _share_budget(everything, adjacent, utility, taken, budget, max_nodes, work)
         for total in range(budget + 1):
             held_mask[total], held_value[total] = new_mask[total], new_value[total]
     return held_mask[budget], fine
-
-
-@njit(nogil=True, cache=True)
-def greedy_sets(sets, utility, graph, context, n_labels, budget, keep):
-    """Best first, each record by itself: a drug stays while the number of pairs stays within ``budget``."""
-    indptr, indices = sets
-    near_ptr, near = graph
-    taken_ptr, taken_drugs = context
-    held = np.full(n_labels, -1, dtype=np.int64)
-    fixed = np.full(n_labels, -1, dtype=np.int64)
-    for record in range(len(indptr) - 1):
-        for at in range(taken_ptr[record], taken_ptr[record + 1]):
-            held[taken_drugs[at]] = record
-            fixed[taken_drugs[at]] = record
-        first, last = indptr[record], indptr[record + 1]
-        order = np.argsort(-utility[first:last], kind="mergesort")
-        pairs = 0
-        for step in order:
-            drug = indices[first + step]
-            if fixed[drug] == record:
-                continue
-            cost = 0
-            for edge in range(near_ptr[drug], near_ptr[drug + 1]):
-                cost += held[near[edge]] == record
-            if pairs + cost <= budget:
-                pairs += cost
-                held[drug] = record
-            else:
-                keep[first + step] = False
 
 
 @njit(nogil=True, cache=True)
@@ -451,9 +420,7 @@ def price_steps(sets, utility, graph, context, n_labels, max_nodes, keep, status
                 more = _pairs_of(high, adjacent, taken) - pairs
                 gain = _utility_of(high, worth) - _utility_of(low, worth)
                 level = more * _utility_of(low, worth) - gain * pairs
-                middle, nodes = _best_subset(
-                    group, adjacent, worth, taken, UNLIMITED, more, gain, low, max_nodes, work
-                )
+                middle, nodes = _best_subset(group, adjacent, worth, taken, UNLIMITED, more, gain, low, max_nodes, work)
                 if nodes > max_nodes:
                     status[record] = TOO_LONG
                 reached = more * _utility_of(middle, worth) - gain * _pairs_of(middle, adjacent, taken)
@@ -497,41 +464,3 @@ def take_steps(order, steps, masks, n_taken, sets, graph, context, n_labels, kee
         for i in range(count):
             if cleared[record] & _bit(i) != _ZERO:
                 keep[slots[i]] = (put[record] & _bit(i)) != _ZERO
-
-
-@njit(nogil=True, cache=True)
-def count_conflicts(sets, graph, context, n_labels, pairs, possible):
-    """Per record: interacting pairs inside the set and with drugs already taken, and all such pairs."""
-    indptr, indices = sets
-    near_ptr, near = graph
-    taken_ptr, taken_drugs = context
-    held = np.full(n_labels, -1, dtype=np.int64)
-    fixed = np.full(n_labels, -1, dtype=np.int64)
-    for record in range(len(indptr) - 1):
-        n_fixed = taken_ptr[record + 1] - taken_ptr[record]
-        for at in range(taken_ptr[record], taken_ptr[record + 1]):
-            held[taken_drugs[at]] = record
-            fixed[taken_drugs[at]] = record
-        size = 0
-        for at in range(indptr[record], indptr[record + 1]):
-            drug = indices[at]
-            if fixed[drug] == record:
-                continue
-            for edge in range(near_ptr[drug], near_ptr[drug + 1]):
-                pairs[record] += held[near[edge]] == record
-            held[drug] = record
-            possible[record] += size + n_fixed
-            size += 1
-
-
-@njit(nogil=True, cache=True)
-def count_taken(sets, context, n_labels, already):
-    """Per record: candidates that are already taken."""
-    indptr, indices = sets
-    taken_ptr, taken_drugs = context
-    fixed = np.full(n_labels, -1, dtype=np.int64)
-    for record in range(len(indptr) - 1):
-        for at in range(taken_ptr[record], taken_ptr[record + 1]):
-            fixed[taken_drugs[at]] = record
-        for at in range(indptr[record], indptr[record + 1]):
-            already[record] += fixed[indices[at]] == record

@@ -40,9 +40,7 @@ def group_index(groups: Any, n_records: int, *, who: str) -> np.ndarray:
         return np.arange(n_records)
     groups = np.asarray(groups)
     if groups.shape != (n_records,):
-        raise ValueError(
-            f"{who}: groups must name the patient of each record, {n_records}; got {groups.shape}."
-        )
+        raise ValueError(f"{who}: groups must name the patient of each record, {n_records}; got {groups.shape}.")
     if pd.isna(groups).any():
         raise ValueError(f"{who}: groups must not be missing; got {int(pd.isna(groups).sum())} missing.")
     return pd.factorize(groups, sort=True)[0]

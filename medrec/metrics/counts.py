@@ -55,9 +55,7 @@ class OverlapCounts:
         if not isinstance(other, OverlapCounts):
             return NotImplemented
         if len(self.tp) != len(other.tp):
-            raise ValueError(
-                f"OverlapCounts: + needs the same labels; got {len(self.tp)} and {len(other.tp)}."
-            )
+            raise ValueError(f"OverlapCounts: + needs the same labels; got {len(self.tp)} and {len(other.tp)}.")
         rows = (np.concatenate([getattr(self, name), getattr(other, name)]) for name in "hyz")
         columns = (getattr(self, name) + getattr(other, name) for name in ("tp", "t", "p"))
         return OverlapCounts(*rows, *columns)
@@ -116,9 +114,7 @@ class OverlapCounts:
             return _mean(self.per_label(metric, zero_division=zero_division))
         if average == "weighted":
             return _mean(self.per_label(metric, zero_division=zero_division), self.t)
-        raise ValueError(
-            f"OverlapCounts.{metric}: average must be one of {', '.join(AVERAGES)}; got {average!r}."
-        )
+        raise ValueError(f"OverlapCounts.{metric}: average must be one of {', '.join(AVERAGES)}; got {average!r}.")
 
 
 def overlap_counts(Y: Any, Z: Any) -> OverlapCounts:
@@ -147,9 +143,7 @@ def overlap_counts(Y: Any, Z: Any) -> OverlapCounts:
     true = check_sets(Y, who="overlap_counts", name="Y")
     predicted = check_sets(Z, who="overlap_counts", name="Z", n_labels=true.shape[1])
     if true.shape != predicted.shape:
-        raise ValueError(
-            f"overlap_counts: Y has {true.shape[0]} records and Z {predicted.shape[0]}; pass the same."
-        )
+        raise ValueError(f"overlap_counts: Y has {true.shape[0]} records and Z {predicted.shape[0]}; pass the same.")
     return OverlapCounts(*kernels.overlap(true, predicted))
 
 

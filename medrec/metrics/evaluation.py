@@ -81,9 +81,7 @@ def evaluate(
     if Z is None and scores is None:
         raise ValueError("evaluate: pass predicted sets Z, scores, or both; got neither.")
     if rules.needs_groups and groups is None:
-        raise ValueError(
-            f"evaluate: preset {preset!r} averages within patients; pass groups= (or gamenet_visits)."
-        )
+        raise ValueError(f"evaluate: preset {preset!r} averages within patients; pass groups= (or gamenet_visits).")
     if zero_division is None:
         zero_division = rules.zero_division
     true = check_sets(Y, who="evaluate", name="Y")

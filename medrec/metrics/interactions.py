@@ -23,9 +23,7 @@ def ddi_counts(Z: Any, graph: Any) -> tuple[np.ndarray, np.ndarray]:
             f"Build it with DDIGraph.from_edges(drug_names, pairs)."
         )
     if (matrix != matrix.T).nnz:
-        raise ValueError(
-            "ddi_rate: the graph must be symmetric; got pairs in one direction only. Pass A + A.T."
-        )
+        raise ValueError("ddi_rate: the graph must be symmetric; got pairs in one direction only. Pass A + A.T.")
     if matrix.diagonal().any():
         raise ValueError("ddi_rate: a drug cannot interact with itself; got a nonzero diagonal. Set it to 0.")
     return kernels.interacting_pairs(sets, sp.csr_matrix(matrix))

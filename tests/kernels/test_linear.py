@@ -90,14 +90,10 @@ def test_weights_by_record_by_entry_and_by_label(loss):
     by_entry = rng.random(Y.shape) + 0.1
     C, positive_weight = np.geomspace(0.1, 10, 5), np.linspace(1, 3, 5)
     for weight in (by_record, by_entry):
-        fit = fit_linear(
-            X, Y, loss=loss, C=C, sample_weight=weight, positive_weight=positive_weight, tol=TIGHT
-        )
+        fit = fit_linear(X, Y, loss=loss, C=C, sample_weight=weight, positive_weight=positive_weight, tol=TIGHT)
         for label in range(5):
             y = Y[:, label]
-            combined = (weight if weight.ndim == 1 else weight[:, label]) * np.where(
-                y, positive_weight[label], 1
-            )
+            combined = (weight if weight.ndim == 1 else weight[:, label]) * np.where(y, positive_weight[label], 1)
             coef, intercept = liblinear(X, y, loss=loss, C=C[label], weight=combined)
             np.testing.assert_allclose(fit.coef[label], coef, atol=2e-5)
             np.testing.assert_allclose(fit.intercept[label], intercept, atol=2e-5)
@@ -158,9 +154,7 @@ def test_duplicate_entries_add_up():
     indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=X.shape[0]))])
     doubled = sp.csr_matrix((np.tile(entries.data, 2)[order] / 2, columns[order], indptr), shape=X.shape)
     assert doubled.nnz == 2 * X.nnz
-    np.testing.assert_allclose(
-        fit_linear(doubled, Y, tol=TIGHT).coef, fit_linear(X, Y, tol=TIGHT).coef, atol=1e-6
-    )
+    np.testing.assert_allclose(fit_linear(doubled, Y, tol=TIGHT).coef, fit_linear(X, Y, tol=TIGHT).coef, atol=1e-6)
 
 
 @pytest.mark.parametrize("loss", LOSSES)

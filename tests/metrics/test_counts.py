@@ -131,9 +131,7 @@ def nasty(dense, kind):
     return formats[kind](matrix)
 
 
-@pytest.mark.parametrize(
-    "kind", ["stored zeros", "unsorted", "duplicates", "int64", "csc", "coo", "csr_array", "lil"]
-)
+@pytest.mark.parametrize("kind", ["stored zeros", "unsorted", "duplicates", "int64", "csc", "coo", "csr_array", "lil"])
 @given(pair=pairs(min_records=0))
 def test_nasty_matrices_count_like_dense_ones(kind, pair):
     Y, Z = pair

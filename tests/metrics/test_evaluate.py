@@ -38,11 +38,7 @@ def restate_sklearn(Y, Z, scores, groups):
 
 
 def restate_pyhealth(Y, Z, scores, groups):
-    return {
-        k: v
-        for k, v in restate_sklearn(Y, Z, scores, groups).items()
-        if k.endswith(("samples", "micro", "macro"))
-    }
+    return {k: v for k, v in restate_sklearn(Y, Z, scores, groups).items() if k.endswith(("samples", "micro", "macro"))}
 
 
 def restate_chip2025(Y, Z, scores, groups):
@@ -109,9 +105,7 @@ def restate_caml(Y, Z, scores, groups):
     return figures
 
 
-RESTATED = {
-    name.removeprefix("restate_"): value for name, value in dict(globals()).items() if "restate_" in name
-}
+RESTATED = {name.removeprefix("restate_"): value for name, value in dict(globals()).items() if "restate_" in name}
 
 
 def test_every_preset_is_restated_here():
@@ -181,16 +175,12 @@ def test_ddi_rates_equal_counting_pairs(seed):
         if pairs:
             shares.append(bad / len(pairs))
     assert ddi_rate(Z, graph) == pytest.approx(div(hit, total), abs=1e-12)
-    assert ddi_rate(Z, graph, average="samples") == pytest.approx(
-        np.mean(shares) if shares else 0.0, abs=1e-12
-    )
+    assert ddi_rate(Z, graph, average="samples") == pytest.approx(np.mean(shares) if shares else 0.0, abs=1e-12)
     assert ddi_rate(Z, SimpleNamespace(drug_drug=sp.csr_matrix(graph))) == ddi_rate(Z, graph)
 
 
 def test_ddi_rate_of_single_drugs_is_zero():
-    assert (
-        ddi_rate([[1, 0], [0, 0]], [[0, 1], [1, 0]]) == ddi_rate([[1, 0]], [[0, 1], [1, 0]], "samples") == 0.0
-    )
+    assert ddi_rate([[1, 0], [0, 0]], [[0, 1], [1, 0]]) == ddi_rate([[1, 0]], [[0, 1], [1, 0]], "samples") == 0.0
 
 
 def test_figures_are_strict_json_with_intervals_around_the_estimate():

@@ -1,0 +1,388 @@
+"""``write_report``: one self-contained HTML page that a person can read, on any screen, without a network."""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from medrec._checks import check_names, check_scores, check_sets
+from medrec._io import atomic_write
+from medrec._version import __version__
+from medrec.metrics import OverlapCounts, compare, ddi_rate, overlap_counts
+from medrec.report import plots
+from medrec.report.curves import band_f1, frequency_bands, reliability, size_shares
+from medrec.report.style import CSS
+from medrec.report.systems import INTERVAL, SystemResult, display_table, summary_table
+
+_HIGHER, _LOWER = ("jaccard", "f1", "prauc"), ("empty_sets", "ddi_after")
+_COLUMN_OF = {
+    "Jaccard": "jaccard", "F1": "f1", "PRAUC": "prauc", "Empty sets": "empty_sets", "DDI after": "ddi_after"
+}  # fmt: skip
+
+
+def write_report(
+    path: str | os.PathLike[str],
+    systems: Sequence[SystemResult],
+    *,
+    title: str,
+    Y: Any,
+    drug_names: Any,
+    groups: Any = None,
+    graph: Any = None,
+    description: Mapping[str, Any] | None = None,
+    n_resamples: int = 1000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Compare systems in one HTML page: table, plots, drugs, limits.
+
+    The page needs no other file and no network, follows the reader's light or dark setting, and is the
+    same to the byte for the same input.
+
+    Parameters
+    ----------
+    path : path-like
+        The page; it is written whole or not at all.
+    systems : sequence of SystemResult
+        In any order, which the page keeps.
+    title : str
+        Heading of the page.
+    Y : sparse or dense 0/1 matrix of shape (n_records, n_labels)
+        True sets.
+    drug_names : sequence of str
+        One a label.
+    groups : array of shape (n_records,), optional
+        Patient of each record, for the intervals.
+    graph : DDIGraph or symmetric matrix of shape (n_labels, n_labels), optional
+        Which drugs interact.
+    description : mapping, optional
+        What was evaluated, as ``Dataset.describe()`` gives it; values may be numbers, text, lists, mappings.
+    n_resamples, seed : int
+        Of the bootstrap over patients.
+
+    Returns
+    -------
+    DataFrame
+        The :func:`summary_table` that the page shows.
+
+    Raises
+    ------
+    ValueError
+        When there are no systems, or names or matrices do not fit ``Y``.
+    InputError
+        When the page cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> prior = SystemResult("prior", [[0.9, 0.2], [0.6, 0.8]], [[1, 0], [0, 1]])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     page = pathlib.Path(folder) / "report.html"
+    ...     table = write_report(page, [prior], title="Demo", Y=[[1, 1], [0, 1]], drug_names=["阿司匹林", "二甲双胍"])
+    ...     page.read_text(encoding="utf-8")[:15]
+    '<!doctype html>'
+    """
+    true = check_sets(Y, who="write_report", name="Y")
+    names = check_names(drug_names, who="write_report", n_labels=true.shape[1])
+    table = summary_table(systems, Y=true, groups=groups, graph=graph, n_resamples=n_resamples, seed=seed)
+    counts = [overlap_counts(true, system.sets) for system in systems]
+    best = int(np.nan_to_num(table["jaccard"].to_numpy(), nan=-1).argmax())
+    sections = [
+        ("data", "What was evaluated", _facts(true, groups, description)),
+        ("results", "Results", _results(table)),
+        ("plots", "Plots", _plots(systems, table, true, counts, graph)),
+        ("drugs", "Drugs", _drugs(table.index[best], counts[best], names, len(true.indptr) - 1)),
+        ("limits", "Limits and intended use", _LIMITS),
+    ]
+    lead = _lead(table, counts, best, groups, n_resamples, seed)
+    with atomic_write(path) as file:
+        file.write(_page(title, lead, sections))
+    return table
+
+
+def _page(title: str, lead: str, sections: Sequence[tuple[str, str, str]]) -> str:
+    links = "".join(f'<li><a href="#{key}">{escape(head)}</a></li>' for key, head, _ in sections)
+    bodies = "".join(
+        f'<section id="{key}" aria-labelledby="{key}-heading">\n<h2 id="{key}-heading">{escape(head)}</h2>\n{body}\n'
+        f"</section>\n"
+        for key, head, body in sections
+    )
+    policy = "default-src 'none'; style-src 'unsafe-inline'"
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="generator" content="medrec {escape(__version__)}">
+<title>{escape(title)}</title>
+<style>
+{CSS}</style>
+</head>
+<body>
+<a class="skip" href="#results">Skip to the results</a>
+<header>
+<h1{_language(title)}>{escape(title)}</h1>
+{lead}
+<nav aria-label="Sections"><ul>{links}</ul></nav>
+</header>
+<main>
+{bodies}</main>
+<footer><p>Made by medrec {escape(__version__)}. The same input gives this same page.</p></footer>
+</body>
+</html>
+"""
+
+
+def _lead(
+    table: pd.DataFrame, counts: Sequence[OverlapCounts], best: int, groups: Any, n_resamples: int, seed: int
+) -> str:
+    row = table.iloc[best]
+    name = escape(str(table.index[best]))
+    text = [
+        f"<strong>{name}</strong> has the highest Jaccard of {len(table)} "
+        f"model{'s' if len(table) > 1 else ''}: {row['jaccard']:.3f}, with F1 {row['f1']:.3f} and "
+        f"{_plural(int(row['empty_sets']), 'empty set')}."
+    ]
+    if len(table) > 1:
+        order = np.argsort(-np.nan_to_num(table["jaccard"].to_numpy(), nan=-1), kind="stable")
+        second = int(order[1])
+        other = compare(
+            counts[best].per_record("jaccard"),
+            counts[second].per_record("jaccard"),
+            groups,
+            n_resamples=max(1, n_resamples),
+            seed=seed,
+        )
+        text.append(
+            f"It leads {escape(str(table.index[second]))} by {other.difference:.3f} Jaccard "
+            f"(95&nbsp;% interval {_signed(other.interval[0])} to {_signed(other.interval[1])}; ahead in "
+            f"{other.share_won:.0%} of the resamples of patients)."
+        )
+    if not np.isnan(row["ddi_after"]):
+        if np.isnan(row["ddi_before"]):
+            text.append(f"{row['ddi_after']:.2%} of its drug pairs interact.")
+        else:
+            text.append(
+                f"The interaction filter brings its interacting drug pairs from {row['ddi_before']:.2%} "
+                f"to {row['ddi_after']:.2%}."
+            )
+    return f'<p class="lead">{" ".join(text)}</p>'
+
+
+def _facts(true: Any, groups: Any, description: Mapping[str, Any] | None) -> str:
+    sizes = np.diff(true.indptr)
+    facts: dict[str, Any] = dict(description or {})
+    if description is None:
+        facts = {
+            "records": len(sizes),
+            "patients": len(sizes) if groups is None else len(set(np.asarray(groups).tolist())),
+            "drugs": true.shape[1],
+            "drugs_per_record": float(sizes.mean()) if len(sizes) else 0.0,
+        }
+    items = []
+    for key, value in facts.items():
+        if value is None or (isinstance(value, (list, tuple, Mapping)) and not value):
+            continue
+        wide = isinstance(value, (list, tuple, Mapping)) or len(str(value)) > 24
+        kind = ' class="wide"' if wide else ""
+        items.append(f"<div{kind}><dt>{escape(key.replace('_', ' '))}</dt><dd>{_value(value)}</dd></div>")
+    return f'<dl class="facts">{"".join(items)}</dl>'
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "; ".join(f"{_value(str(key))}: {_value(inner)}" for key, inner in value.items())
+    if isinstance(value, (list, tuple)):
+        return "<ul>" + "".join(f"<li>{_value(inner)}</li>" for inner in value) + "</ul>"
+    if isinstance(value, (bool, np.bool_)):
+        return "yes" if value else "no"
+    if isinstance(value, (int, np.integer)):
+        return f"{value:,}"
+    if isinstance(value, (float, np.floating)):
+        return f"{value:,.4g}"
+    return f"<span{_language(str(value))}>{escape(str(value))}</span>"
+
+
+def _results(table: pd.DataFrame) -> str:
+    shown = display_table(table)
+    best = {
+        **{key: table[key].max() for key in _HIGHER},
+        **{key: table[key].min() for key in _LOWER},
+    }
+    intervals = [place for place, column in enumerate(shown.columns) if column == INTERVAL]
+    head = "".join(
+        f'<th scope="col">{escape(column)}{f"<small>{INTERVAL}</small>" if place + 1 in intervals else ""}</th>'
+        for place, column in enumerate(shown.columns)
+        if place not in intervals
+    )
+    rows = []
+    for place, (name, texts) in enumerate(zip(shown.index, shown.to_numpy())):
+        cells = []
+        for at, (column, text) in enumerate(zip(shown.columns, texts)):
+            if at in intervals:
+                continue
+            key = _COLUMN_OF.get(column)
+            cell = escape(text)
+            if len(table) > 1 and key is not None and table[key].iloc[place] == best[key]:
+                cell = f"<strong>{cell}</strong>"
+            if at + 1 in intervals:
+                cell += f"<small>{escape(texts[at + 1])}</small>"
+            cells.append(f"<td>{cell}</td>")
+        color = f"var(--series-{place % plots.N_SERIES + 1})"
+        swatch = f'<span class="swatch" style="background:{color}" aria-hidden="true"></span>'
+        rows.append(f'<tr><th scope="row"{_language(str(name))}>{swatch}{escape(str(name))}</th>{"".join(cells)}</tr>')
+    caption = "Means over records; the best of a column in bold."
+    return (
+        _scrolling("Results by model", caption, f'<th scope="col">Model</th>{head}', rows)
+        + '<p class="note">Jaccard is the size of the intersection of true and recommended set over that of '
+        "their union, F1 is twice the intersection over the sum of both sizes; two empty sets count as 1. "
+        "PRAUC is the average precision of the ranking within a record; records without drugs are left out. "
+        "Intervals are percentile bootstrap over patients. Empty sets are records for which nothing is "
+        "recommended. DDI is the share of interacting pairs among all pairs of drugs recommended together, "
+        "before and after the interaction filter; the other columns are after it. Seconds are for fitting "
+        "and predicting.</p>"
+    )
+
+
+def _plots(
+    systems: Sequence[SystemResult],
+    table: pd.DataFrame,
+    true: Any,
+    counts: Sequence[OverlapCounts],
+    graph: Any,
+) -> str:
+    names = [system.name for system in systems]
+    bands = frequency_bands(counts[0].t)
+    figures = [
+        (
+            "Accuracy",
+            "Lines are 95 % intervals over patients. Models whose lines overlap may still differ clearly when "
+            "compared on the same patients, as in the sentence at the top.",
+            plots.accuracy_plot(table),
+        ),
+        (
+            "Frequent and rare drugs",
+            "Micro F1 on drugs sorted by how often they are prescribed; each band has about a third of all "
+            "prescriptions, so the tail has most of the drugs.",
+            plots.bands_plot(
+                names,
+                np.array([band_f1(count, bands) for count in counts]),
+                np.bincount(bands, minlength=3).tolist(),
+            ),
+        ),
+    ]
+    curves = []
+    for system in systems:
+        scores = None
+        if system.scores is not None:
+            scores = check_scores(system.scores, who="write_report", shape=true.shape)
+        curves.append(None if scores is None else reliability(true, scores))
+    if any(curve is not None for curve in curves):
+        figures.append(
+            (
+                "Can the scores be read as probabilities?",
+                "Of all (record, drug) pairs with a score near 0.7, about 70 % should have been prescribed: on "
+                "the dashed line they were. Bins of fewer than 20 pairs are left out.",
+                plots.calibration_plot(names, curves),
+            )
+        )
+    sets = [check_sets(system.sets, who="write_report", name="sets") for system in systems]
+    sizes = np.concatenate([np.diff(matrix.indptr) for matrix in (true, *sets)] + [np.array([3])])
+    largest = int(np.ceil(np.quantile(sizes, 0.995)))
+    figures.append(
+        (
+            "How many drugs",
+            "Bars: how many drugs records really have. Lines: how many each model recommends.",
+            plots.sizes_plot(names, size_shares(true, largest), [size_shares(one, largest) for one in sets]),
+        )
+    )
+    if graph is not None:
+        figures.append(
+            (
+                "Drug–drug interactions",
+                "Share of interacting pairs before (hollow) and after the filter (filled); dashed, what was "
+                "really prescribed.",
+                plots.ddi_plot(table, ddi_rate(true, graph)),
+            )
+        )
+    return (
+        '<div class="plots">\n'
+        + "".join(
+            f"<figure><figcaption><h3>{escape(head)}</h3><p>{escape(text)}</p></figcaption>\n{svg}</figure>\n"
+            for head, text, svg in figures
+        )
+        + "</div>"
+    )
+
+
+def _drugs(model: Any, counts: OverlapCounts, names: np.ndarray, n_records: int, *, most: int = 10) -> str:
+    least = max(5, int(np.ceil(n_records / 100)))
+    frequent = np.flatnonzero(counts.t >= least)
+    f1 = counts.per_label("f1", zero_division=0.0)
+    precision, recall = (counts.per_label(metric, zero_division=np.nan) for metric in ("precision", "recall"))
+    order = frequent[np.lexsort((frequent, -counts.t[frequent], -f1[frequent]))]
+    if not len(order):
+        return f"<p>No drug has {least} records or more, too few to judge one by one.</p>"
+    split = len(order) > 2 * most
+    chosen = np.concatenate([order[:most], order[-most:]]) if split else order
+    rows = []
+    for place, drug in enumerate(chosen):
+        name = str(names[drug])
+        texts = [f"{counts.t[drug]:,}", f"{counts.p[drug]:,}"]
+        texts += ["–" if np.isnan(v) else f"{v:.3f}" for v in (precision[drug], recall[drug], f1[drug])]
+        kind = ' class="divide"' if split and place == most else ""
+        rows.append(
+            f'<tr{kind}><th scope="row"{_language(name)}>{escape(name)}</th>'
+            + "".join(f"<td>{text}</td>" for text in texts)
+            + "</tr>"
+        )
+    head = "".join(
+        f'<th scope="col">{text}</th>' for text in ("Drug", "Prescribed", "Recommended", "Precision", "Recall", "F1")
+    )
+    which = f"the {most} best and, below the line, the {most} worst F1" if split else "by F1"
+    text = (
+        f"{escape(str(model))}, {which} of {_plural(len(order), 'drug')} with at least {least} records each; "
+        f"{len(names) - len(order):,} rarer ones are not listed."
+    )
+    table = _scrolling("Drugs", text, head, rows, "drugs")
+    return f"<p>What the model with the highest Jaccard does drug by drug.</p>{table}"
+
+
+def _scrolling(label: str, caption: str, head: str, rows: Sequence[str], kind: str = "") -> str:
+    body = "\n".join(rows)
+    css = f' class="{kind}"' if kind else ""
+    return (
+        f'<div class="scroll" role="region" aria-label="{escape(label)}" tabindex="0">\n<table{css}>\n'
+        f"<caption><span>{caption}</span></caption>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>\n</div>"
+    )
+
+
+def _language(text: str) -> str:
+    """A ``lang`` attribute where the text is Chinese, so that browsers take the right glyphs."""
+    return ' lang="zh-Hans"' if re.search("[\u3400-\u9fff]", text) else ""
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def _signed(value: float) -> str:
+    return f"{value:.3f}".replace("-", "−")
+
+
+_LIMITS = """<p><strong>This is research software, not medical advice.</strong> It shows how well models repeat
+what was prescribed in past records. It does not show that a prescription was right, that a recommended drug
+would help, or that a set without a listed interaction is safe.</p>
+<ul>
+<li>Not for use in the care of patients. A person qualified to prescribe must judge every recommendation.</li>
+<li>The figures hold for these records; another hospital, time or drug list will give others.</li>
+<li>Interactions are only those of the table that was given; doses, allergies, pregnancy, kidney and liver
+function are not looked at.</li>
+<li>Rare drugs have few records, so their figures are uncertain, and drugs that do not occur here are not
+judged at all.</li>
+<li>Intervals are over patients for fixed models; they do not hold the chance of another training set.</li>
+</ul>"""
