@@ -138,9 +138,11 @@ def bands_plot(names: Sequence[str], f1: np.ndarray, drugs: Sequence[int]) -> st
             axes.bar(places, np.nan_to_num(values), width * 0.9, color=_color(i), label=_short(name))
             if len(names) <= 4:
                 for x, value in zip(places, values):
-                    text = "–" if np.isnan(value) else f"{value:.2f}"[value < 1 :]
+                    text = "–" if np.isnan(value) else f"{value:.2f}".removeprefix("0")
                     axes.text(x, np.nan_to_num(value) + 0.01, text, ha="center", va="bottom", size=8)
-        axes.set_xticks(np.arange(3), [f"{band}\n{count} drug{'s'[: count != 1]}" for band, count in zip(BANDS, drugs)])
+        axes.set_xticks(
+            np.arange(3), [f"{band}\n{count} drug{'' if count == 1 else 's'}" for band, count in zip(BANDS, drugs)]
+        )
         axes.tick_params(axis="x", length=0)
         axes.set_ylabel("F1")
         axes.set_ylim(0, min(1.08, float(np.nanmax(f1, initial=0.1)) * 1.15))
