@@ -10,6 +10,7 @@ from medrec.safety.graph import DDIGraph
 from medrec.safety.severity import SEVERITIES
 
 COLUMNS = ("record", "removed", "against", "against_is", "severity", "utility_lost", "replacement")
+TEXT = ("removed", "against", "against_is", "severity", "replacement")
 
 
 def audit_removals(
@@ -39,55 +40,55 @@ def audit_removals(
     classes : array of shape (n_labels,), optional
         Class of each drug, for replacements; None where a drug has none.
     """
+    from medrec.kernels.conflicts import list_removals
+
+    found = np.empty((2 * int((~keep).sum()), 4), dtype=np.int64)
+    while True:
+        n_rows = list_removals(
+            index_arrays(sets),
+            keep,
+            index_arrays(graph.severity),
+            graph.severity.data,
+            index_arrays(fixed),
+            len(graph.names),
+            found,
+        )
+        if n_rows <= len(found):
+            break
+        found = np.empty((n_rows, 4), dtype=np.int64)
+    entry, against, code, status = found[:n_rows].T
     owner = np.repeat(np.arange(sets.shape[0]), np.diff(sets.indptr))
-    gone = np.flatnonzero(~keep)
-    n_gone = len(gone)
-    record, removed = owner[gone], sets.indices[gone]
-    near = graph.severity[removed].tocoo()  # (n_gone, n_labels): what each removed drug interacts with
-    here = record[near.row]
-    status = np.zeros(len(here), dtype=np.int8)  # 0 not in the record, 1 removed, 2 kept, 3 already taken
-    for matrix, code in ((_marked(sets, ~keep), 1), (_marked(sets, keep), 2), (fixed, 3)):
-        if len(here):
-            status[np.asarray(matrix[here, near.col]).ravel() != 0] = code
-    stayed = np.zeros(n_gone, dtype=bool)
-    stayed[near.row[status >= 2]] = True
-    shown = np.flatnonzero((status >= 2) | ((status == 1) & ~stayed[near.row]))
-    shown = shown[np.lexsort((near.col[shown], near.row[shown]))]
-    row, against = near.row[shown], near.col[shown]
-    filled, put = (
-        (None, None)
-        if classes is None
-        else _replace(record, removed, sets, keep, scores, graph, fixed, classes)
-    )
+    removed = sets.indices[entry]
+    instead = np.full(n_rows, None, dtype=object)
+    filled = None
+    if classes is not None:
+        filled, put = _replace(owner, sets, keep, scores, graph, fixed, classes)
+        put = put[entry]
+        instead[put >= 0] = graph.names[put[put >= 0]]
     words = np.array(SEVERITIES, dtype=object)
     kinds = np.array(["", "removed", "kept", "context"], dtype=object)
-    instead = np.full(n_gone, None, dtype=object)
-    if put is not None:
-        instead[put >= 0] = graph.names[put[put >= 0]]
     table = pd.DataFrame(
         {
-            "record": ids[record[row]],
-            "removed": graph.names[removed[row]],
+            "record": ids[owner[entry]],
+            "removed": graph.names[removed],
             "against": graph.names[against],
-            "against_is": kinds[status[shown]],
-            "severity": words[near.data[shown].astype(np.int64) - 1],
-            "utility_lost": utility[gone[row]],
-            "replacement": pd.Series(instead[row], dtype=object),
+            "against_is": kinds[status],
+            "severity": words[code - 1],
+            "utility_lost": utility[entry],
+            "replacement": instead,
         },
         columns=list(COLUMNS),
     )
-    for column in ("removed", "against", "against_is", "severity"):
-        table[column] = table[column].astype(object)
-    return table, filled
+    return table.astype(dict.fromkeys(TEXT, object)), filled
 
 
-def _marked(sets: sp.csr_matrix, where: np.ndarray) -> sp.csr_matrix:
-    return sp.csr_matrix((where.astype(np.uint8), sets.indices, sets.indptr), shape=sets.shape)
+def index_arrays(matrix: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
+    """``indptr`` and ``indices`` of a CSR matrix as the kernels take them."""
+    return matrix.indptr.astype(np.int64), matrix.indices.astype(np.int64)
 
 
 def _replace(
-    record: np.ndarray,
-    removed: np.ndarray,
+    owner: np.ndarray,
     sets: sp.csr_matrix,
     keep: np.ndarray,
     scores: np.ndarray,
@@ -95,26 +96,28 @@ def _replace(
     fixed: sp.csr_matrix,
     classes: np.ndarray,
 ) -> tuple[sp.csr_matrix, np.ndarray]:
-    """For each removed drug, the highest scored drug of its class that brings no interaction, or -1."""
+    """For each entry of ``sets``, the drug that takes its place: the highest scored of its class, or -1."""
     members: dict[Any, np.ndarray] = {
         one: np.flatnonzero(classes == one) for one in {kind for kind in classes if kind is not None}
     }
-    kept = _marked(sets, keep)
+    kept = sets.copy()  # its indices move when zeros go
+    kept.data = keep.astype(np.uint8)
     kept.eliminate_zeros()
-    put = np.full(len(removed), -1, dtype=np.int64)
-    order = np.lexsort((removed, -scores[record, removed], record))
+    put = np.full(sets.nnz, -1, dtype=np.int64)
+    gone = np.flatnonzero(~keep)
+    order = gone[np.lexsort((sets.indices[gone], -scores[owner[gone], sets.indices[gone]], owner[gone]))]
     current = -1
     there = np.zeros(len(classes), dtype=bool)  # kept, taken or put in
     closed = np.zeros(len(classes), dtype=bool)  # the same, and removed
     for at in order:
-        if record[at] != current:
-            current = record[at]
+        if owner[at] != current:
+            current = owner[at]
             there[:] = False
             there[_row(kept, current)] = True
             there[_row(fixed, current)] = True
             closed = there.copy()
             closed[_row(sets, current)] = True
-        options = members.get(classes[removed[at]], np.empty(0, dtype=np.int64))
+        options = members.get(classes[sets.indices[at]], np.empty(0, dtype=np.int64))
         options = options[~closed[options]]
         options = options[graph.drug_drug[options].astype(np.int32) @ there.astype(np.int32) == 0]
         if len(options):
@@ -122,9 +125,7 @@ def _replace(
             put[at] = best
             there[best] = closed[best] = True
     found = put >= 0
-    filled = sp.csr_matrix(
-        (np.ones(int(found.sum()), dtype=np.uint8), (record[found], put[found])), shape=sets.shape
-    )
+    filled = sp.csr_matrix((np.ones(int(found.sum()), dtype=np.uint8), (owner[found], put[found])), shape=sets.shape)
     return filled, put
 
 

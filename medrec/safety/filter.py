@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 
 from medrec._checks import check_names, check_scores, check_sets
-from medrec.safety.audit import audit_removals
+from medrec.safety.audit import audit_removals, index_arrays
 from medrec.safety.graph import DDIGraph
 
 _METHODS = ("exact", "greedy", "penalised")
@@ -185,14 +185,10 @@ class DDIFilter(BaseEstimator):
         if self.method not in _METHODS:
             raise ValueError(f"DDIFilter: method must be one of {', '.join(_METHODS)}; got {self.method!r}.")
         if self.max_pairs is not None and (int(self.max_pairs) != self.max_pairs or self.max_pairs < 0):
-            raise ValueError(
-                f"DDIFilter: max_pairs must be a whole number from 0 up, or None; got {self.max_pairs!r}."
-            )
+            raise ValueError(f"DDIFilter: max_pairs must be a whole number from 0 up, or None; got {self.max_pairs!r}.")
         if self.max_rate is not None:
             if not 0 <= self.max_rate <= 1:
-                raise ValueError(
-                    f"DDIFilter: max_rate must be in [0, 1]; got {self.max_rate!r}. Pass 0.05 for 5 %."
-                )
+                raise ValueError(f"DDIFilter: max_rate must be in [0, 1]; got {self.max_rate!r}. Pass 0.05 for 5 %.")
             if self.max_pairs or self.method != "exact":
                 raise ValueError(
                     "DDIFilter: max_rate needs method='exact' and no max_pairs; got "
@@ -200,9 +196,7 @@ class DDIFilter(BaseEstimator):
                 )
         if self.method == "penalised":
             if self.penalty is None or not 0 <= self.penalty < np.inf:
-                raise ValueError(
-                    f"DDIFilter: method='penalised' needs a penalty from 0 up; got {self.penalty!r}."
-                )
+                raise ValueError(f"DDIFilter: method='penalised' needs a penalty from 0 up; got {self.penalty!r}.")
             if self.max_pairs:
                 raise ValueError(
                     f"DDIFilter: method='penalised' keeps no limit; got max_pairs={self.max_pairs!r}. "
@@ -248,14 +242,12 @@ class DDIFilter(BaseEstimator):
         elif self.utility == "count":
             values = np.ones(sets.nnz)
         else:
-            raise ValueError(
-                f"DDIFilter: utility must be 'score', 'count' or callable; got {self.utility!r}."
-            )
+            raise ValueError(f"DDIFilter: utility must be 'score', 'count' or callable; got {self.utility!r}.")
         if not np.isfinite(values).all() or (values < 0).any():
             at = int(np.flatnonzero(~np.isfinite(values) | (values < 0))[0])
             raise ValueError(
                 f"DDIFilter: the utility of a recommended drug must be finite and not negative; "
-                f"record {rows[at]} has {values[at]!r}. Pass probabilities, or utility=a function that makes "
+                f"record {rows[at]} has {float(values[at])!r}. Pass probabilities, or utility=a function that makes "
                 f"margins positive."
             )
         return values
@@ -263,6 +255,7 @@ class DDIFilter(BaseEstimator):
     def _solve(
         self, sets: sp.csr_matrix, utility: np.ndarray, graph: DDIGraph, fixed: sp.csr_matrix
     ) -> tuple[np.ndarray, float]:
+        from medrec.kernels import conflicts
         from medrec.kernels import safe_sets as kernel
 
         keep = np.ones(sets.nnz, dtype=bool)
@@ -273,11 +266,11 @@ class DDIFilter(BaseEstimator):
         greatest = float(utility.max())
         unit = 1e-12 * 10.0 ** max(0, np.ceil(np.log10(greatest)) if greatest > 0 else 0)
         units = np.rint(utility / unit).astype(np.int64)
-        candidates, edges, taken = _index(sets), _index(graph.drug_drug), _index(fixed)
+        candidates, edges, taken = index_arrays(sets), index_arrays(graph.drug_drug), index_arrays(fixed)
         limit = kernel.UNLIMITED if self.max_pairs is None else min(int(self.max_pairs), kernel.UNLIMITED)
         n_labels = len(graph.names)
         if self.method == "greedy":
-            kernel.greedy_sets(candidates, units, edges, taken, n_labels, limit, keep)
+            conflicts.greedy_sets(candidates, units, edges, taken, n_labels, limit, keep)
         elif self.max_rate is not None:
             gap = float(unit) * _within_rate(
                 candidates, units, edges, taken, n_labels, float(self.max_rate), self._max_nodes, keep, status
@@ -287,9 +280,7 @@ class DDIFilter(BaseEstimator):
             if self.method == "penalised":
                 limit = kernel.UNLIMITED
                 price = int(min(round(self.penalty / unit), 10**15))  # type: ignore[operator]
-            kernel.safe_sets(
-                candidates, units, edges, taken, n_labels, limit, price, self._max_nodes, keep, status
-            )
+            kernel.safe_sets(candidates, units, edges, taken, n_labels, limit, price, self._max_nodes, keep, status)
         for code, rule in (
             (kernel.TOO_MANY, f"more than {kernel.MAX_DRUGS} interacting drugs"),
             (kernel.TOO_LONG, f"interactions that took more than {self._max_nodes} search nodes"),
@@ -304,10 +295,17 @@ class DDIFilter(BaseEstimator):
 
 
 def _conflicts(sets: sp.csr_matrix, graph: DDIGraph, fixed: sp.csr_matrix) -> tuple[int, int]:
-    from medrec.kernels.safe_sets import count_conflicts
+    from medrec.kernels.conflicts import count_conflicts
 
     pairs, possible = np.zeros((2, sets.shape[0]), dtype=np.int64)
-    count_conflicts(_index(sets), _index(graph.drug_drug), _index(fixed), len(graph.names), pairs, possible)
+    count_conflicts(
+        index_arrays(sets),
+        index_arrays(graph.drug_drug),
+        index_arrays(fixed),
+        len(graph.names),
+        pairs,
+        possible,
+    )
     return int(pairs.sum()), int(possible.sum())
 
 
@@ -323,17 +321,16 @@ def _within_rate(
     status: np.ndarray,
 ) -> float:
     """Solves ``max_rate`` in ``keep``; returns by how much at most a better choice could exceed it."""
+    from medrec.kernels import conflicts
     from medrec.kernels import safe_sets as kernel
 
     n_records = len(candidates[0]) - 1
     pairs, possible = np.zeros((2, n_records), dtype=np.int64)
-    kernel.count_conflicts(candidates, edges, taken, n_labels, pairs, possible)
+    conflicts.count_conflicts(candidates, edges, taken, n_labels, pairs, possible)
     room, most_pairs = int(pairs.sum()), max_rate * possible.sum()
     steps = np.zeros((room, 4), dtype=np.int64)
     masks = np.zeros((room, 2), dtype=np.uint64)
-    n_steps = kernel.price_steps(
-        candidates, units, edges, taken, n_labels, max_nodes, keep, status, steps, masks
-    )
+    n_steps = kernel.price_steps(candidates, units, edges, taken, n_labels, max_nodes, keep, status, steps, masks)
     if status.any():
         return 0.0
     steps, masks = steps[:n_steps], masks[:n_steps]
@@ -343,7 +340,7 @@ def _within_rate(
     owner = np.repeat(np.arange(n_records), np.diff(candidates[0]))
     fixed_size = np.diff(taken[0])
     already = np.zeros(n_records, dtype=np.int64)
-    kernel.count_taken(candidates, taken, n_labels, already)
+    conflicts.count_taken(candidates, taken, n_labels, already)
     size = np.bincount(owner[keep], minlength=n_records) - already
     start = size * (size - 1) // 2 + size * fixed_size
     grouped = np.argsort(record, kind="stable")
@@ -363,10 +360,6 @@ def _within_rate(
     # utility, concave in the pairs, is the most that any number of them allows.
     reached = np.concatenate(([0.0], np.cumsum(more_utility, dtype=np.float64)))
     return max(0.0, float(np.interp(most_pairs, so_far, reached)) - float(reached[n_taken]))
-
-
-def _index(matrix: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
-    return matrix.indptr.astype(np.int64), matrix.indices.astype(np.int64)
 
 
 def _where(sets: sp.csr_matrix, keep: np.ndarray) -> sp.csr_matrix:

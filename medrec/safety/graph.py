@@ -131,16 +131,11 @@ class DDIGraph:
             severity = list(severity)
             if len(severity) != len(pairs):
                 raise ValueError(
-                    f"DDIGraph.from_edges: {len(pairs)} pairs need {len(pairs)} severities; "
-                    f"got {len(severity)}."
+                    f"DDIGraph.from_edges: {len(pairs)} pairs need {len(pairs)} severities; got {len(severity)}."
                 )
         rows = []
         for number, pair in enumerate(pairs):
-            if (
-                isinstance(pair, str)
-                or len(pair) not in (2, 3)
-                or not all(isinstance(n, str) for n in pair[:2])
-            ):
+            if isinstance(pair, str) or len(pair) not in (2, 3) or not all(isinstance(n, str) for n in pair[:2]):
                 raise ValueError(
                     f"DDIGraph.from_edges: pair {number} must be (drug, other[, severity]) with names as "
                     f"text; got {pair!r}."
@@ -194,9 +189,7 @@ class DDIGraph:
         name, never by place.
         """
         rows_names = check_names(matrix_names, who="DDIGraph.from_matrix")
-        square = check_sets(
-            matrix, who="DDIGraph.from_matrix", n_labels=len(rows_names), name="matrix"
-        ).tocoo()
+        square = check_sets(matrix, who="DDIGraph.from_matrix", n_labels=len(rows_names), name="matrix").tocoo()
         if square.shape[0] != len(rows_names):
             raise ValueError(f"DDIGraph.from_matrix: the matrix must be square; got {square.shape}.")
         rows = [Interaction(rows_names[i], rows_names[j], 1) for i, j in zip(square.row, square.col)]
@@ -354,8 +347,7 @@ class DDIGraph:
             for name in pair:
                 if name not in place:
                     raise ValueError(
-                        f"DDIGraph.allow: {name!r} is no drug of the graph. "
-                        f"Name both as the labels are named."
+                        f"DDIGraph.allow: {name!r} is no drug of the graph. Name both as the labels are named."
                     )
             i, j = place[pair[0]], place[pair[1]]
             matrix[i, j] = matrix[j, i] = 0
@@ -397,9 +389,7 @@ class _Matcher:
     def __init__(self, labels: np.ndarray, aliases: Mapping[str, str]) -> None:
         self._exact = {name: i for i, name in enumerate(labels)}
         self._alias = {
-            alias: self._exact[name]
-            for alias, name in aliases.items()
-            if isinstance(name, str) and name in self._exact
+            alias: self._exact[name] for alias, name in aliases.items() if isinstance(name, str) and name in self._exact
         }
         self._loose: dict[str, int | None] = {}
         for known in (self._exact, self._alias):

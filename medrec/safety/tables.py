@@ -93,9 +93,7 @@ def _csv_items(text: str, path: Path) -> list[tuple[int, Any, Any, Any]]:
             cells = dict(zip(columns, row))
             items.append((reader.line_num, cells["drug"], cells["other"], cells.get("severity")))
             if not cells["other"].strip():
-                raise InputError(
-                    "column 'other' is empty; name the other drug", path=path, line=reader.line_num
-                )
+                raise InputError("column 'other' is empty; name the other drug", path=path, line=reader.line_num)
     except csv.Error as error:
         raise InputError(f"is not CSV ({error}); {cure}", path=path, line=reader.line_num) from error
     if columns is None:
@@ -107,9 +105,7 @@ def _json_items(text: str, path: Path) -> list[tuple[int, Any, Any, Any]]:
     try:
         content = json.loads(text)
     except json.JSONDecodeError as error:
-        raise InputError(
-            f"is not JSON ({error.msg}); check the file", path=path, line=error.lineno
-        ) from error
+        raise InputError(f"is not JSON ({error.msg}); check the file", path=path, line=error.lineno) from error
     except RecursionError as error:
         raise InputError("is nested too deeply to be an interaction table", path=path) from error
     items: list[tuple[int, Any, Any, Any]] = []
@@ -120,14 +116,10 @@ def _json_items(text: str, path: Path) -> list[tuple[int, Any, Any, Any]]:
             elif isinstance(others, list):
                 for other in others:
                     if not isinstance(other, str):
-                        raise InputError(
-                            f"{drug!r} must list names; got {other!r} in its list", path=path, line=number
-                        )
+                        raise InputError(f"{drug!r} must list names; got {other!r} in its list", path=path, line=number)
                     items.append((number, drug, other, None))
             else:
-                raise InputError(
-                    f"{drug!r} must have a list of names; got {others!r}", path=path, line=number
-                )
+                raise InputError(f"{drug!r} must have a list of names; got {others!r}", path=path, line=number)
             if not others:
                 items.append((number, drug, None, None))
     elif isinstance(content, list):
