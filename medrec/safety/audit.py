@@ -9,7 +9,6 @@ import scipy.sparse as sp
 from medrec.safety.graph import DDIGraph
 from medrec.safety.severity import SEVERITIES
 
-COLUMNS = ("record", "removed", "against", "against_is", "severity", "utility_lost", "replacement")
 TEXT = ("removed", "against", "against_is", "severity", "replacement")
 
 
@@ -67,19 +66,18 @@ def audit_removals(
         instead[put >= 0] = graph.names[put[put >= 0]]
     words = np.array(SEVERITIES, dtype=object)
     kinds = np.array(["", "removed", "kept", "context"], dtype=object)
-    table = pd.DataFrame(
-        {
-            "record": ids[owner[entry]],
-            "removed": graph.names[removed],
-            "against": graph.names[against],
-            "against_is": kinds[status],
-            "severity": words[code - 1],
-            "utility_lost": utility[entry],
-            "replacement": instead,
-        },
-        columns=list(COLUMNS),
-    )
-    return table.astype(dict.fromkeys(TEXT, object)), filled
+    columns: dict[str, Any] = {
+        "record": ids[owner[entry]],
+        "removed": graph.names[removed],
+        "against": graph.names[against],
+        "against_is": kinds[status],
+        "severity": words[code - 1],
+        "utility_lost": utility[entry],
+        "replacement": instead,
+    }
+    for name in TEXT:  # as they are: pandas would turn None among texts into NaN
+        columns[name] = pd.Series(columns[name], dtype=object)
+    return pd.DataFrame(columns), filled
 
 
 def index_arrays(matrix: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
