@@ -285,14 +285,14 @@ def _plots(
         figures.append(
             (
                 "Can the scores be read as probabilities?",
-                "Of all (record, drug) pairs with a score near 0.7, about 70 % should have been prescribed: on "
-                "the dashed line they were. Bins of fewer than 20 pairs are left out.",
+                "A well calibrated model lies on the dashed line: of its (record, drug) pairs with a score near "
+                "0.7, 70 % were prescribed. Bins of fewer than 20 pairs are left out.",
                 plots.calibration_plot(names, curves),
             )
         )
     sets = [check_sets(system.sets, who="write_report", name="sets") for system in systems]
-    sizes = np.concatenate([np.diff(matrix.indptr) for matrix in (true, *sets)] + [np.array([3])])
-    largest = int(np.ceil(np.quantile(sizes, 0.995)))
+    sizes = [np.diff(matrix.indptr) for matrix in (true, *sets)]
+    largest = max([3, *(int(np.ceil(np.quantile(one, 0.995))) for one in sizes if len(one))])
     figures.append(
         (
             "How many drugs",

@@ -60,5 +60,10 @@ figure { margin: 0; min-width: 0; }
 figcaption p { margin: 0 0 .4rem; }
 svg.plot { display: block; width: 100%; max-width: 34rem; height: auto; color: var(--ink); }
 svg.plot text { font-family: inherit !important; }
+@media (max-width: 40rem) {
+  th, td { padding: .4rem .55rem; }
+  table { font-size: .93rem; }
+  .drugs tbody th { min-width: 7.5rem; }
+}
 @media print { body { max-width: none; } .scroll { overflow: visible; } figure, table { break-inside: avoid; } }
 """
