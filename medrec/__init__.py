@@ -22,7 +22,18 @@ _EXPORTS = {
     "load": "medrec._io",
     "save": "medrec._io",
 }
-_ROOMS = ("cli", "datasets", "decision", "features", "kernels", "metrics", "recommenders", "report", "safety", "tuning")
+_ROOMS = (
+    "cli",
+    "datasets",
+    "decision",
+    "features",
+    "kernels",
+    "metrics",
+    "recommenders",
+    "report",
+    "safety",
+    "tuning",
+)
 
 __all__ = [*_EXPORTS, "__version__"]
 

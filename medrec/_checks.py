@@ -44,24 +44,20 @@ def check_sets(sets: Any, *, who: str, n_labels: int | None = None, name: str = 
         When the input is not two-dimensional, holds values other than 0 and 1, or has not
         ``n_labels`` columns.
     """
-    if sp.issparse(sets):
-        matrix = sp.csr_matrix(sets, copy=True)
-        matrix.sum_duplicates()
-        matrix.eliminate_zeros()
-        matrix.sort_indices()
-        values = matrix.data
-    else:
-        values = np.asarray(sets)
-        if values.ndim != 2:
-            raise ValueError(
-                f"{who}: {name} must be a matrix (n_records, n_labels); got {values.ndim} dimension(s). "
-                f"Pass one column a label."
-            )
-        matrix = None
+    matrix = sp.csr_matrix(sets, copy=True) if sp.issparse(sets) else None
+    values = np.asarray(sets) if matrix is None else matrix.data
+    if values.ndim != 2 and matrix is None:
+        raise ValueError(
+            f"{who}: {name} must be a matrix (n_records, n_labels); got {values.ndim} dimension(s). "
+            f"Pass one column a label."
+        )
     if values.dtype.kind not in "biuf" or not np.isin(np.unique(values), (0, 1)).all():
         raise ValueError(f"{who}: {name} must hold only 0 and 1; got {values.dtype} with other values.")
     if matrix is None:
         matrix = sp.csr_matrix(values)
+    else:
+        matrix.sum_duplicates()
+        matrix.eliminate_zeros()
     if n_labels is not None and matrix.shape[1] != n_labels:
         raise ValueError(f"{who}: {name} must have {n_labels} labels (columns); got {matrix.shape[1]}.")
     return sp.csr_matrix(

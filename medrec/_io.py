@@ -122,7 +122,10 @@ def save(model: Any, path: str | os.PathLike[str], **manifest: Any) -> None:
     except Exception as error:  # skops raises what the object's own state raises
         raise InputError(f"model cannot be saved: {error}", path=path) from error
     if strange:
-        raise InputError(f"model holds {strange[0]}, which loading would refuse; use scikit-learn's or medrec's types", path=path)
+        raise InputError(
+            f"model holds {strange[0]}, which loading would refuse; use scikit-learn's or medrec's types",
+            path=path,
+        )
     facts = {"medrec": __version__, "format": FORMAT, "versions": library_versions(), **manifest}
     with atomic_write(path, "wb") as file, zipfile.ZipFile(file, "w") as archive:
         archive.writestr("manifest.json", json.dumps(facts, ensure_ascii=False, indent=1))
@@ -155,7 +158,9 @@ def load(path: str | os.PathLike[str]) -> Any:
     except UntrustedTypesFoundException as error:
         raise InputError(f"holds types that are not trusted, and was refused: {error}", path=path) from error
     except Exception as error:  # any damage shows itself as whatever the parser met
-        raise InputError(f"is damaged ({type(error).__name__}: {error}); copy or fit it again", path=path) from error
+        raise InputError(
+            f"is damaged ({type(error).__name__}: {error}); copy or fit it again", path=path
+        ) from error
 
 
 def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -172,14 +177,20 @@ def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror}); check the path", path=path) from error
     if not zipfile.is_zipfile(path):
-        kind = "a pickle, which could run anything and is never loaded" if start[:1] == b"\x80" else "no medrec model"
+        kind = (
+            "a pickle, which could run anything and is never loaded"
+            if start[:1] == b"\x80"
+            else "no medrec model"
+        )
         kind = "a damaged or cut-off model; copy it again" if start[:2] == b"PK" else kind
         raise InputError(f"is {kind}; write models with medrec.save or medrec fit", path=path)
     try:
         with zipfile.ZipFile(path) as archive:
             facts = json.loads(archive.read("manifest.json"))
     except (KeyError, ValueError, zipfile.BadZipFile, OSError, EOFError) as error:
-        raise InputError("is a zip file but no medrec model (no readable manifest.json)", path=path) from error
+        raise InputError(
+            "is a zip file but no medrec model (no readable manifest.json)", path=path
+        ) from error
     if not isinstance(facts, dict) or facts.get("format") != FORMAT:
         written = facts.get("medrec", "?") if isinstance(facts, dict) else "?"
         raise InputError(

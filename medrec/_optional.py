@@ -29,4 +29,4 @@ def import_optional(name: str, *, feature: str, extra: str) -> ModuleType:
     try:
         return import_module(name)
     except ImportError as error:
-        raise ImportError(f"{feature} need {name!r}: pip install \"medrec[{extra}]\"") from error
+        raise ImportError(f'{feature} need {name!r}: pip install "medrec[{extra}]"') from error

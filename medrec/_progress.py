@@ -48,5 +48,8 @@ def progress(
         now = time.monotonic()
         if now - last >= every:
             last = now
-            print(f"{desc}: {count}/{total if total is not None else '?'} ({now - start:.0f} s)", file=sys.stderr)
+            print(
+                f"{desc}: {count}/{total if total is not None else '?'} ({now - start:.0f} s)",
+                file=sys.stderr,
+            )
     print(f"{desc}: {count} done ({time.monotonic() - start:.1f} s)", file=sys.stderr)

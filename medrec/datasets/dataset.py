@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 
 from medrec._checks import check_names, check_sets
 
@@ -77,7 +76,9 @@ class Dataset:
         put(self, "schema", dict(self.schema))
         for name, count in (("Y", self.Y.shape[0]), ("ids", len(self.ids))):
             if count != n_records:
-                raise ValueError(f"Dataset: {name} must have a row for each of {n_records} records; got {count}.")
+                raise ValueError(
+                    f"Dataset: {name} must have a row for each of {n_records} records; got {count}."
+                )
         if self.groups is not None and len(self.groups) != n_records:
             raise ValueError(f"Dataset: groups must have {n_records} entries; got {len(self.groups)}.")
         for column, kind in self.schema.items():

@@ -73,7 +73,9 @@ class NumberPart:
         Bins at most.
     """
 
-    def __init__(self, column: str, read: str = "number", *, reference: str | None = None, n_bins: int = 8) -> None:
+    def __init__(
+        self, column: str, read: str = "number", *, reference: str | None = None, n_bins: int = 8
+    ) -> None:
         self.column = column
         self.read = read
         self.reference = reference
@@ -211,11 +213,18 @@ def make_parts(
         return TokenPart(column, _tfidf(analyzer=analyzer), read)
 
     def characters(column: str, read: str) -> TokenPart:
-        return TokenPart(column, _tfidf(analyzer="char", ngram_range=char_ngrams, preprocessor=normalize), read)
+        return TokenPart(
+            column, _tfidf(analyzer="char", ngram_range=char_ngrams, preprocessor=normalize), read
+        )
 
     def _tfidf(**options: Any) -> TfidfVectorizer:
         return TfidfVectorizer(
-            lowercase=False, min_df=min_df, max_features=max_features, sublinear_tf=True, dtype=np.float32, **options
+            lowercase=False,
+            min_df=min_df,
+            max_features=max_features,
+            sublinear_tf=True,
+            dtype=np.float32,
+            **options,
         )
 
     def tokens(column: str, read: str, least: int = 1) -> TokenPart:

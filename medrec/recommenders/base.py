@@ -8,16 +8,13 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 from scipy.special import expit
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.model_selection import GroupKFold, KFold
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from medrec._checks import check_names, check_sets
 from medrec.decision import PlattCalibrator, make_decision
+from medrec.recommenders.folds import Folds, patient_folds
 from medrec.safety import DDIFilter, DDIGraph
-
-Folds = list[tuple[np.ndarray, np.ndarray]]
-"""Rows to fit on and rows to score, for each fold."""
 
 
 class BaseRecommender(ClassifierMixin, BaseEstimator):
@@ -31,7 +28,6 @@ class BaseRecommender(ClassifierMixin, BaseEstimator):
     drug_names: Sequence[str] | None
     decision: Any
     ddi: Any
-    max_pairs: int
     cv: int
     random_state: int
     verbose: bool
@@ -61,7 +57,9 @@ class BaseRecommender(ClassifierMixin, BaseEstimator):
         X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], **self._validation())
         sets = check_sets(Y, who=who)
         if sets.shape[0] != X.shape[0]:
-            raise ValueError(f"{who}: X has {X.shape[0]} records and Y has {sets.shape[0]}; give each its row.")
+            raise ValueError(
+                f"{who}: X has {X.shape[0]} records and Y has {sets.shape[0]}; give each its row."
+            )
         if sets.shape[1] == 0:
             raise ValueError(f"{who}: Y has no labels; at least one drug is needed.")
         if groups is not None and len(groups) != X.shape[0]:
@@ -72,12 +70,11 @@ class BaseRecommender(ClassifierMixin, BaseEstimator):
         self.drug_names_ = check_names(names, who=who, n_labels=sets.shape[1])
         self.sparse_output_ = sp.issparse(Y)
         self.classes_ = np.arange(sets.shape[1])
-        graph = as_graph(self.ddi, self.drug_names_)
-        folds = inner_folds(X.shape[0], self.cv, groups, self.random_state)
+        self.filter_ = make_filter(self.ddi, self.drug_names_)
+        folds = patient_folds(X.shape[0], self.cv, groups, self.random_state)
         out_of_fold = self._fit_scores(X, sets, folds, weight)
-        self.calibrator_ = self._calibrate(out_of_fold, sets)
+        self.calibrator_ = PlattCalibrator().fit(out_of_fold, sets) if folds else None
         self.decision_ = make_decision(self.decision).fit(self._probabilities(out_of_fold), sets, groups)
-        self.filter_ = None if graph is None else DDIFilter(graph, max_pairs=self.max_pairs)
         return self
 
     @abstractmethod
@@ -87,9 +84,6 @@ class BaseRecommender(ClassifierMixin, BaseEstimator):
     @abstractmethod
     def _scores(self, X: Any) -> np.ndarray:
         """Uncalibrated scores (n_records, n_labels)."""
-
-    def _calibrate(self, out_of_fold: np.ndarray, sets: sp.csr_matrix) -> Any:
-        return PlattCalibrator().fit(out_of_fold, sets)
 
     def _probabilities(self, scores: np.ndarray) -> np.ndarray:
         return expit(scores) if self.calibrator_ is None else self.calibrator_.transform(scores)
@@ -124,7 +118,11 @@ class BaseRecommender(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         decided = self.decision_.apply(probabilities)
         if self.filter_ is None:
-            return decided, decided, pd.DataFrame(columns=["record", "removed", "against", "severity", "utility_lost"])
+            return (
+                decided,
+                decided,
+                pd.DataFrame(columns=["record", "removed", "against", "severity", "utility_lost"]),
+            )
         safe, audit = self.filter_.apply(decided, probabilities)
         return safe, decided, audit
 
@@ -183,27 +181,15 @@ class BaseRecommender(ClassifierMixin, BaseEstimator):
         return tags
 
 
-def inner_folds(n_records: int, cv: int, groups: Any, random_state: int) -> Folds:
-    """Folds for out-of-fold scores, patients kept together; none where there are too few rows or patients."""
-    if not isinstance(cv, (int, np.integer)) or cv < 2:
-        raise ValueError(f"cv must be a whole number of at least 2; got {cv!r}.")
-    distinct = n_records if groups is None else len(np.unique(np.asarray(groups)))
-    n_splits = min(cv, distinct)
-    if n_splits < 2:
-        return []
-    rows = np.zeros(n_records)
-    if groups is None:
-        return list(KFold(n_splits, shuffle=True, random_state=random_state).split(rows))
-    return list(GroupKFold(n_splits).split(rows, groups=groups))
-
-
-def as_graph(ddi: Any, names: np.ndarray) -> DDIGraph | None:
-    """The interaction graph in label order, from a graph or a table of pairs; None for none."""
+def make_filter(ddi: Any, names: np.ndarray) -> DDIFilter | None:
+    """The filter in label order, from a filter, a graph or a table of pairs; None for none."""
     if ddi is None:
         return None
-    if isinstance(ddi, DDIGraph):
-        return ddi if list(ddi.names) == list(names) else ddi.align(names)
-    return DDIGraph.from_edges(names, ddi)
+    if not isinstance(ddi, DDIFilter):
+        ddi = DDIFilter(ddi if isinstance(ddi, DDIGraph) else DDIGraph.from_edges(names, ddi))
+    if list(ddi.graph.names) == list(names):
+        return ddi
+    return clone(ddi).set_params(graph=ddi.graph.align(names))
 
 
 def _check_weight(weight: Any, shape: tuple[int, int], who: str) -> np.ndarray | None:

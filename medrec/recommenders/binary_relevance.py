@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.base import clone
 
 from medrec._progress import progress
-from medrec.recommenders.base import BaseRecommender, Folds
+from medrec.recommenders.base import BaseRecommender
 from medrec.recommenders.bases import make_base
+from medrec.recommenders.folds import Folds
 
 
 class BinaryRelevanceRecommender(BaseRecommender):
@@ -22,10 +24,8 @@ class BinaryRelevanceRecommender(BaseRecommender):
         From calibrated probabilities to sets: ``"expected-jaccard"``, ``"threshold"`` or a rule object.
     drug_names : sequence of str, optional
         Names of the labels; default: ``Y``'s columns, or numbers.
-    ddi : DDIGraph or DataFrame, optional
-        Interactions that ``predict`` filters; default none.
-    max_pairs : int, default=0
-        Interacting pairs that a set may keep.
+    ddi : DDIFilter, DDIGraph or DataFrame, optional
+        What ``predict`` filters by; of a graph or a table of pairs, no interacting pair is kept. Default: no filter.
     cv : int, default=5
         Inner folds for the out-of-fold scores that calibration and decision learn from.
     n_jobs : int, optional
@@ -64,7 +64,6 @@ class BinaryRelevanceRecommender(BaseRecommender):
         decision: Any = "expected-jaccard",
         drug_names: Sequence[str] | None = None,
         ddi: Any = None,
-        max_pairs: int = 0,
         cv: int = 5,
         n_jobs: int | None = None,
         random_state: int = 0,
@@ -74,7 +73,6 @@ class BinaryRelevanceRecommender(BaseRecommender):
         self.decision = decision
         self.drug_names = drug_names
         self.ddi = ddi
-        self.max_pairs = max_pairs
         self.cv = cv
         self.n_jobs = n_jobs
         self.random_state = random_state
@@ -86,10 +84,10 @@ class BinaryRelevanceRecommender(BaseRecommender):
         rounds: list[Any] = [*folds, None]
         for fold in progress(rounds, desc="binary relevance, folds", show=self.verbose):
             if fold is None:
-                self.labels_ = base.fit_labels(X, sets, sample_weight=weight, n_jobs=self.n_jobs)
+                self.labels_ = clone(base).fit_labels(X, sets, sample_weight=weight, n_jobs=self.n_jobs)
             else:
                 train, test = fold
-                fitted = base.fit_labels(X, sets, rows=train, sample_weight=weight, n_jobs=self.n_jobs)
+                fitted = clone(base).fit_labels(X, sets, rows=train, sample_weight=weight, n_jobs=self.n_jobs)
                 out_of_fold[test] = fitted.decision_function(X[test])
         return out_of_fold if folds else self.labels_.decision_function(X)
 

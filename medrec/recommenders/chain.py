@@ -7,10 +7,12 @@ import numpy as np
 import scipy.sparse as sp
 from joblib import Parallel, delayed
 from scipy.special import expit
+from sklearn.base import clone
 
 from medrec._progress import progress
-from medrec.recommenders.base import BaseRecommender, Folds
+from medrec.recommenders.base import BaseRecommender
 from medrec.recommenders.bases import make_base
+from medrec.recommenders.folds import Folds
 
 
 class ChainRecommender(BaseRecommender):
@@ -29,7 +31,7 @@ class ChainRecommender(BaseRecommender):
         Order of the links: frequent drugs first, at random, or the label numbers as given.
     min_link : float, default=0.01
         Probabilities of earlier links below it count as 0.
-    decision, drug_names, ddi, max_pairs, cv, n_jobs, random_state, verbose
+    decision, drug_names, ddi, cv, n_jobs, random_state, verbose
         As in ``BinaryRelevanceRecommender``; ``n_jobs`` fits folds of a link at a time.
 
     Attributes
@@ -67,7 +69,6 @@ class ChainRecommender(BaseRecommender):
         decision: Any = "expected-jaccard",
         drug_names: Sequence[str] | None = None,
         ddi: Any = None,
-        max_pairs: int = 0,
         cv: int = 5,
         n_jobs: int | None = None,
         random_state: int = 0,
@@ -79,7 +80,6 @@ class ChainRecommender(BaseRecommender):
         self.decision = decision
         self.drug_names = drug_names
         self.ddi = ddi
-        self.max_pairs = max_pairs
         self.cv = cv
         self.n_jobs = n_jobs
         self.random_state = random_state
@@ -160,7 +160,7 @@ class Links:
 
 def _fit_link(base: Any, features: Any, target: sp.csr_matrix, weight: np.ndarray | None, fold: Any) -> Any:
     if fold is None:
-        return base.fit_labels(features, target, sample_weight=weight)
+        return clone(base).fit_labels(features, target, sample_weight=weight)
     train, test = fold
-    fitted = base.fit_labels(features, target, rows=train, sample_weight=weight)
+    fitted = clone(base).fit_labels(features, target, rows=train, sample_weight=weight)
     return fitted.decision_function(features[test])[:, 0]

@@ -18,14 +18,25 @@ class EstimatorBase(BaseEstimator):
     ----------
     estimator : classifier
         With ``decision_function`` or ``predict_proba``.
+
+    Attributes
+    ----------
+    estimators_ : list
+        The fitted clone of each label, or its score where the label is constant.
     """
 
     def __init__(self, estimator: Any) -> None:
         self.estimator = estimator
 
     def fit_labels(
-        self, X: Any, Y: sp.csr_matrix, *, rows: Any = None, sample_weight: Any = None, n_jobs: int | None = None
-    ) -> "EstimatorLabels":
+        self,
+        X: Any,
+        Y: sp.csr_matrix,
+        *,
+        rows: Any = None,
+        sample_weight: Any = None,
+        n_jobs: int | None = None,
+    ) -> "EstimatorBase":
         """Fit a clone for every label on ``rows`` (default all) of ``X`` (n_records, n_features)."""
         X, Y, weight = take_rows(X, Y, sample_weight, rows)
         columns = Y.tocsc()
@@ -39,19 +50,13 @@ class EstimatorBase(BaseEstimator):
                 return one.fit(X, target)
             return one.fit(X, target, sample_weight=weight[:, label] if weight.ndim == 2 else weight)
 
-        return EstimatorLabels(Parallel(n_jobs=n_jobs)(delayed(fit_one)(label) for label in range(Y.shape[1])))
-
-
-class EstimatorLabels:
-    """Fitted classifiers, or a constant score, of every label."""
-
-    def __init__(self, estimators: list[Any]) -> None:
-        self.estimators = estimators
+        self.estimators_ = Parallel(n_jobs=n_jobs)(delayed(fit_one)(label) for label in range(Y.shape[1]))
+        return self
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Scores (n_records, n_labels): margins, or log-odds of ``predict_proba``."""
-        scores = np.empty((X.shape[0], len(self.estimators)))
-        for label, one in enumerate(self.estimators):
+        scores = np.empty((X.shape[0], len(self.estimators_)))
+        for label, one in enumerate(self.estimators_):
             if isinstance(one, float):
                 scores[:, label] = one
             elif hasattr(one, "decision_function"):

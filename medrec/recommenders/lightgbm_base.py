@@ -32,6 +32,11 @@ class LightGBMBase(BaseEstimator):
     random_state : int, default=0
         Seed.
 
+    Attributes
+    ----------
+    models_ : list
+        LightGBM's own text of each label's model, or its score where the label is constant.
+
     References
     ----------
     Ke et al. (2017), LightGBM: A highly efficient gradient boosting decision tree, NIPS.
@@ -57,8 +62,14 @@ class LightGBMBase(BaseEstimator):
         self.random_state = random_state
 
     def fit_labels(
-        self, X: Any, Y: sp.csr_matrix, *, rows: Any = None, sample_weight: Any = None, n_jobs: int | None = None
-    ) -> "LightGBMLabels":
+        self,
+        X: Any,
+        Y: sp.csr_matrix,
+        *,
+        rows: Any = None,
+        sample_weight: Any = None,
+        n_jobs: int | None = None,
+    ) -> "LightGBMBase":
         """Fit every label on ``rows`` (default all) of ``X`` (n_records, n_features); ``n_jobs`` threads a tree."""
         import lightgbm
 
@@ -90,21 +101,15 @@ class LightGBMBase(BaseEstimator):
                 data.set_weight(weight[:, label] if weight.ndim == 2 else weight)
             booster = lightgbm.train(params, data, num_boost_round=self.n_estimators)
             models.append(booster.model_to_string())
-        return LightGBMLabels(models)
-
-
-class LightGBMLabels:
-    """LightGBM's own text of each label's model, or a constant score."""
-
-    def __init__(self, models: list[str | float]) -> None:
-        self.models = models
+        self.models_ = models
+        return self
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Log-odds (n_records, n_labels)."""
         import lightgbm
 
-        scores = np.empty((X.shape[0], len(self.models)))
-        for label, model in enumerate(self.models):
+        scores = np.empty((X.shape[0], len(self.models_)))
+        for label, model in enumerate(self.models_):
             if isinstance(model, float):
                 scores[:, label] = model
             else:

@@ -6,7 +6,9 @@ from typing import Any
 
 from sklearn.pipeline import Pipeline
 
+from medrec._checks import check_names
 from medrec.features import RecordVectorizer
+from medrec.recommenders.base import make_filter
 from medrec.recommenders.bases import make_base
 from medrec.recommenders.binary_relevance import BinaryRelevanceRecommender
 from medrec.recommenders.chain import ChainRecommender
@@ -39,8 +41,8 @@ def make_recommender(
         Kind of each column, as ``Dataset.schema``.
     drug_names : sequence of str, optional
         Names of the labels.
-    ddi : DDIGraph or DataFrame, optional
-        Interactions that ``predict`` filters.
+    ddi : DDIFilter, DDIGraph or DataFrame, optional
+        What ``predict`` filters by; of a graph or a table of pairs, no interacting pair is kept.
     base : str, classifier or base, default="logistic"
         What the recommender fits for every drug.
     **options
@@ -63,7 +65,11 @@ def make_recommender(
     if model not in MODELS:
         raise ValueError(f"make_recommender: model must be one of {', '.join(MODELS)}; got {model!r}.")
     kind = MODELS[model]
-    arguments: dict[str, Any] = {"drug_names": drug_names, "ddi": ddi}
+    names = None if drug_names is None else check_names(drug_names, who="make_recommender")
+    arguments: dict[str, Any] = {
+        "drug_names": names,
+        "ddi": ddi if names is None else make_filter(ddi, names),
+    }
     if "base" in inspect.signature(kind).parameters:
         arguments["base"] = make_base(base, random_state=options.get("random_state", 0))
     features = RecordVectorizer(schema)
@@ -72,9 +78,14 @@ def make_recommender(
         features = RecordVectorizer(codes, char_ngrams=(0, 0), min_df=1)
     pipeline = Pipeline([("features", features), ("recommender", kind(**arguments))])
     known = pipeline.get_params(deep=True)
-    named = {key if key.startswith("features__") else f"recommender__{key}": value for key, value in options.items()}
+    named = {
+        key if key.startswith("features__") else f"recommender__{key}": value
+        for key, value in options.items()
+    }
     for key in named:
         if key not in known:
             names = sorted(k.removeprefix("recommender__") for k in known if "__" in k)
-            raise ValueError(f"make_recommender: no option {key.removeprefix('recommender__')!r}; there are {names}.")
+            raise ValueError(
+                f"make_recommender: no option {key.removeprefix('recommender__')!r}; there are {names}."
+            )
     return pipeline.set_params(**named)

@@ -7,7 +7,8 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.special import logit
 
-from medrec.recommenders.base import BaseRecommender, Folds
+from medrec.recommenders.base import BaseRecommender
+from medrec.recommenders.folds import Folds
 
 
 class PriorRecommender(BaseRecommender):
@@ -25,10 +26,8 @@ class PriorRecommender(BaseRecommender):
         From scores to sets.
     drug_names : sequence of str, optional
         Names of the labels; default: ``Y``'s columns, or numbers.
-    ddi : DDIGraph or DataFrame, optional
-        Interactions that ``predict`` filters; default none.
-    max_pairs : int, default=0
-        Interacting pairs that a set may keep.
+    ddi : DDIFilter, DDIGraph or DataFrame, optional
+        What ``predict`` filters by; of a graph or a table of pairs, no interacting pair is kept. Default: no filter.
     cv : int, default=5
         Inner folds for out-of-fold scores.
     random_state : int, default=0
@@ -54,7 +53,6 @@ class PriorRecommender(BaseRecommender):
         decision: Any = "expected-jaccard",
         drug_names: Sequence[str] | None = None,
         ddi: Any = None,
-        max_pairs: int = 0,
         cv: int = 5,
         random_state: int = 0,
     ) -> None:
@@ -62,7 +60,6 @@ class PriorRecommender(BaseRecommender):
         self.decision = decision
         self.drug_names = drug_names
         self.ddi = ddi
-        self.max_pairs = max_pairs
         self.cv = cv
         self.random_state = random_state
 
@@ -70,7 +67,9 @@ class PriorRecommender(BaseRecommender):
         if not self.smoothing > 0:
             raise ValueError(f"PriorRecommender: smoothing must be above 0; got {self.smoothing}.")
         if weight is not None and weight.ndim == 2:
-            raise ValueError("PriorRecommender: sample_weight must be (n_records,); weights by drug are not used.")
+            raise ValueError(
+                "PriorRecommender: sample_weight must be (n_records,); weights by drug are not used."
+            )
         present = _present(X)
         targets = sets.astype(np.float64)
         # Weights multiply what a record counts for; a record of weight 2 counts as two.
@@ -82,7 +81,9 @@ class PriorRecommender(BaseRecommender):
         self.code_drug_, self.prior_ = self._table(present, targets, weight)
         return _logit(out_of_fold if folds else _mean(present, self.code_drug_, self.prior_))
 
-    def _table(self, present: sp.csr_matrix, targets: sp.csr_matrix, weight: np.ndarray) -> tuple[np.ndarray, ...]:
+    def _table(
+        self, present: sp.csr_matrix, targets: sp.csr_matrix, weight: np.ndarray
+    ) -> tuple[np.ndarray, ...]:
         weighted = sp.diags(weight) @ present
         prior = (targets.T @ weight + 0.5) / (weight.sum() + 1.0)
         together = (weighted.T @ targets).toarray()

@@ -1,1 +1,5 @@
-"""The room ``tuning``."""
+"""Tuning: how a model does on patients that it has not seen."""
+
+from medrec.tuning.cross import cross_decide
+
+__all__ = ["cross_decide"]

@@ -1,0 +1,136 @@
+"""The command line's words: every command and option, in one place."""
+
+import argparse
+
+from medrec._version import __version__
+
+SOURCES = (
+    "SOURCE is FORMAT:PATH - cdrugred:FILE, dialmed:FILE, jsonl:FILE, arff:FILE, or synthetic:records=2000,seed=0 "
+    "for generated records."
+)
+MODELS = ("binary-relevance", "chain", "prior")
+BASES = ("logistic", "svm", "lightgbm")
+DECISIONS = ("expected-jaccard", "threshold")
+FORMATS = ("chip2025", "jsonl", "csv")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of ``medrec``.
+
+    Examples
+    --------
+    >>> build_parser().parse_args(["fit", "--data", "jsonl:a.jsonl", "--out", "m"]).model
+    'binary-relevance'
+    """
+    parser = argparse.ArgumentParser(
+        prog="medrec",
+        description="The classic-ML baseline for medication recommendation and clinical coding.",
+        epilog=SOURCES,
+    )
+    parser.add_argument("--version", action="version", version=f"medrec {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    demo = _add(commands, "demo", "make records, fit, evaluate and report: the whole line on generated data")
+    demo.add_argument("--out", default="medrec-demo", metavar="DIR", help="folder for the results [%(default)s]")
+
+    fit = _add(commands, "fit", "learn a model from records")
+    fit.add_argument("--data", required=True, metavar="SOURCE", help="records with their drugs")
+    fit.add_argument("--out", required=True, metavar="MODEL", help="file to write the model to")
+    _add_fit_options(fit)
+
+    predict = _add(commands, "predict", "recommend drugs for records")
+    predict.add_argument("--model", required=True, metavar="MODEL", help="file that medrec fit wrote")
+    predict.add_argument("--data", required=True, metavar="SOURCE", help="records")
+    predict.add_argument("--out", required=True, metavar="FILE", help="file to write")
+    predict.add_argument("--format", choices=FORMATS, default="chip2025", help="of the file [%(default)s]")
+    predict.add_argument("--top-k", type=_positive, metavar="K", help="the K best drugs instead of the decided set")
+    _add_masks(predict)
+
+    evaluate = _add(commands, "evaluate", "measure a model on records it has not seen")
+    evaluate.add_argument("--data", required=True, metavar="SOURCE", help="records with their drugs")
+    held_out = evaluate.add_mutually_exclusive_group()
+    held_out.add_argument("--cv", type=_folds, default=5, metavar="K", help="folds, patients kept together [5]")
+    held_out.add_argument("--test", metavar="SOURCE", help="records to test on, instead of folds")
+    evaluate.add_argument("--out", metavar="FILE", help="JSON file for the figures")
+    evaluate.add_argument("--report", metavar="FILE", help="HTML page to write")
+    _add_fit_options(evaluate)
+
+    score = _add(commands, "score", "score predictions that are in a file")
+    score.add_argument("--truth", required=True, metavar="SOURCE", help="records with their drugs")
+    score.add_argument("--pred", required=True, metavar="FILE", help="predictions: chip2025 JSON, jsonl or csv")
+    score.add_argument(
+        "--preset", action="append", metavar="NAME", help="whose definition of the metrics; repeatable [chip2025]"
+    )
+    score.add_argument("--ddi", metavar="FILE", help="interactions: CSV drug,other[,severity] or JSON")
+    score.add_argument("--json", action="store_true", help="print JSON")
+
+    data = _add(commands, "data", "look at, make or fetch data")
+    actions = data.add_subparsers(dest="action", required=True, metavar="ACTION")
+    describe = _add(actions, "describe", "say what is in a source")
+    describe.add_argument("data", metavar="SOURCE")
+    _add_masks(describe)
+    make = _add(actions, "make", "write generated records in the CDrugRed layout")
+    make.add_argument("--out", required=True, metavar="DIR", help="folder to write to")
+    make.add_argument("--records", type=_positive, default=6000, metavar="N", help="records [%(default)s]")
+    make.add_argument("--seed", type=_natural, default=0, metavar="N", help="[%(default)s]")
+    fetch = _add(actions, "fetch", "download public data, checked by its SHA-256")
+    fetch.add_argument("name", nargs="?", metavar="NAME", help="what to fetch; without it, what there is")
+    fetch.add_argument("--out", default="data", metavar="DIR", help="folder to write to [%(default)s]")
+
+    _add(commands, "doctor", "say what this machine can do, and the cure for what it cannot")
+    return parser
+
+
+def _add(commands: argparse._SubParsersAction, name: str, purpose: str) -> argparse.ArgumentParser:
+    return commands.add_parser(name, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.", epilog=SOURCES)
+
+
+def _add_masks(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--masks", choices=("drop", "keep"), help="dialmed: whether the masks, which give the number of drugs, stay"
+    )
+
+
+def _add_fit_options(parser: argparse.ArgumentParser) -> None:
+    _add_masks(parser)
+    parser.add_argument("--model", choices=MODELS, default="binary-relevance", help="[%(default)s]")
+    parser.add_argument("--base", choices=BASES, default="logistic", help="[%(default)s]")
+    parser.add_argument("--ddi", metavar="FILE", help="interactions: CSV drug,other[,severity] or JSON")
+    parser.add_argument(
+        "--max-ddi", type=_rate, metavar="R", help="interacting share of all pairs that may stay [no pair may]"
+    )
+    parser.add_argument("--decision", choices=DECISIONS, default="expected-jaccard", help="[%(default)s]")
+    parser.add_argument("--device", choices=("cpu",), default="cpu", help="[%(default)s]")
+    parser.add_argument("--jobs", type=int, default=-1, metavar="N", help="cores; -1 is all [%(default)s]")
+    parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="[%(default)s]")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="an option of the model, as base__C=3"
+    )
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1; got {value}")
+    return value
+
+
+def _natural(text: str) -> int:
+    value = int(text)
+    if not 0 <= value < 2**32:
+        raise argparse.ArgumentTypeError(f"must be between 0 and {2**32 - 1}; got {value}")
+    return value
+
+
+def _folds(text: str) -> int:
+    value = int(text)
+    if value < 2:
+        raise argparse.ArgumentTypeError(f"must be at least 2; got {value}")
+    return value
+
+
+def _rate(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"must be between 0 and 1, 0.05 for 5 %; got {value}")
+    return value

@@ -1,0 +1,23 @@
+"""``medrec fit``."""
+
+from typing import Any
+
+import medrec
+from medrec.cli.messages import note
+from medrec.cli.options import fit, make_pipeline, read_graph, read_labelled
+
+
+def run(parsed: Any) -> None:
+    """Learn a model from records and write it."""
+    data = read_labelled(parsed.data, parsed.masks)
+    pipeline = fit(make_pipeline(parsed, data, read_graph(parsed.ddi, data)), data)
+    medrec.save(
+        pipeline,
+        parsed.out,
+        source=parsed.data,
+        fingerprint=data.fingerprint(),
+        records=len(data),
+        model=parsed.model,
+        base=parsed.base,
+    )
+    note(f"{parsed.out}: {parsed.model} over {data.Y.shape[1]} drugs, learned from {len(data)} records")

@@ -1,0 +1,89 @@
+"""What several commands make of their options."""
+
+import ast
+from pathlib import Path
+from typing import Any
+
+from sklearn.pipeline import Pipeline
+
+from medrec._checks import InputError
+from medrec.cli import UsageError
+from medrec.datasets import Dataset, load
+from medrec.recommenders import make_recommender
+from medrec.safety import DDIFilter, DDIGraph
+
+
+def read_source(source: str, masks: str | None = None) -> Dataset:
+    """The Dataset of a ``--data`` option; notes of the reader go to stderr."""
+    from medrec.cli.messages import note
+
+    options = {}
+    if masks is not None:
+        if not source.startswith("dialmed:"):
+            raise UsageError(f"--masks is for dialmed: sources; got {source}")
+        options["masks"] = masks
+    data = load(source, **options)
+    for line in data.notes:
+        note(f"{source}: {line}")
+    return data
+
+
+def read_labelled(source: str, masks: str | None = None) -> Dataset:
+    """The Dataset of a source that must have drugs."""
+    data = read_source(source, masks)
+    if not data.Y.nnz:
+        raise InputError(f"{source}: no record has drugs, so there is nothing to learn or to compare with")
+    return data
+
+
+def read_graph(path: str | None, data: Dataset) -> DDIGraph | None:
+    """The interactions of ``--ddi``, else those that came with the data, in label order."""
+    from medrec.cli.messages import note
+
+    if path is None:
+        return None if data.ddi is None else DDIGraph.from_edges(data.drug_names, data.ddi)
+    graph = DDIGraph.from_file(Path(path), data.drug_names)
+    if graph.unmatched:
+        some = ", ".join(graph.unmatched[:3])
+        note(f"{path}: {len(graph.unmatched)} names are no drug of the data and were left out: {some} …")
+    return graph
+
+
+def make_pipeline(parsed: Any, data: Dataset, graph: DDIGraph | None) -> Pipeline:
+    """The Pipeline that ``fit`` and ``evaluate`` are asked for."""
+    limit = None
+    if graph is not None:
+        limit = DDIFilter(graph) if parsed.max_ddi is None else DDIFilter(graph, max_rate=parsed.max_ddi)
+    elif parsed.max_ddi is not None:
+        raise UsageError("--max-ddi needs interactions: give --ddi FILE")
+    options: dict[str, Any] = {"decision": parsed.decision, "random_state": parsed.seed}
+    if parsed.model != "prior":
+        options |= {"n_jobs": parsed.jobs, "verbose": True}
+    for word in parsed.set:
+        key, equals, value = word.partition("=")
+        if not equals or not key:
+            raise UsageError(f"--set takes KEY=VALUE; got {word!r}")
+        options[key] = _literal(value)
+    try:
+        return make_recommender(
+            parsed.model, schema=data.schema, drug_names=data.drug_names, ddi=limit, base=parsed.base, **options
+        )
+    except (ValueError, TypeError) as error:
+        raise UsageError(str(error)) from None
+
+
+def fit(pipeline: Pipeline, data: Dataset) -> Pipeline:
+    """Fit on records, patients kept together in inner folds; an option out of range is wrong usage."""
+    try:
+        return pipeline.fit(data.records, data.Y, recommender__groups=data.groups)
+    except InputError:
+        raise
+    except (ValueError, TypeError) as error:
+        raise UsageError(str(error)) from error
+
+
+def _literal(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text

@@ -1,0 +1,93 @@
+"""``medrec predict``."""
+
+import csv
+import json
+from collections.abc import Callable
+from typing import IO, Any
+
+import numpy as np
+import scipy.sparse as sp
+
+import medrec
+from medrec._checks import InputError
+from medrec._io import atomic_write
+from medrec.cli.messages import note
+from medrec.cli.options import read_source
+from medrec.datasets import Dataset
+from medrec.decision.rules import first, ranked
+
+
+def run(parsed: Any) -> None:
+    """Recommend drugs for records and write them."""
+    pipeline = medrec.load(parsed.model)
+    data = read_source(parsed.data, parsed.masks)
+    sets, scores = recommend(pipeline, data, parsed.top_k, parsed.model)
+    with atomic_write(parsed.out) as file:
+        WRITERS[parsed.format](file, data.ids, sets, scores, pipeline[-1].drug_names_)
+    note(f"{parsed.out}: {sets.nnz} drugs for {sets.shape[0]} records")
+
+
+def recommend(pipeline: Any, data: Dataset, top_k: int | None, path: Any) -> tuple[sp.csr_matrix, np.ndarray]:
+    """Final sets, CSR (n_records, n_labels), and probabilities of the same shape.
+
+    ``top_k`` takes the best drugs whatever the decision says; the interaction filter still holds.
+    """
+    schema = pipeline[0].schema
+    missing = [column for column in schema if column not in data.schema]
+    if missing:
+        raise InputError(
+            f"was fitted on records with a column {missing[0]!r}, which the data does not have; "
+            f"use data of the same format",
+            path=path,
+        )
+    scores = pipeline.predict_proba(data.records)
+    recommender = pipeline[-1]
+    if top_k is None:
+        return recommender.decide(scores)[0], scores
+    sets = first(ranked(scores), np.full(len(scores), min(top_k, scores.shape[1])))
+    if recommender.filter_ is not None:
+        sets, _ = recommender.filter_.apply(sets, scores)
+    return sets, scores
+
+
+def by_score(sets: sp.csr_matrix, scores: np.ndarray, row: int) -> np.ndarray:
+    """Labels of a record's set, best first."""
+    labels = sets.indices[sets.indptr[row] : sets.indptr[row + 1]]
+    return labels[np.argsort(-scores[row, labels], kind="stable")]
+
+
+def write_chip2025(file: IO[str], ids: Any, sets: sp.csr_matrix, scores: np.ndarray, names: Any) -> None:
+    """The submission of CHIP-2025: one JSON array of ``{"ID", "prediction"}``, in the order of the data."""
+    file.write("[\n")
+    for row, identifier in enumerate(ids):
+        entry = {"ID": identifier, "prediction": [names[at] for at in by_score(sets, scores, row)]}
+        file.write((",\n" if row else "") + json.dumps(entry, ensure_ascii=False))
+    file.write("\n]\n")
+
+
+def write_jsonl(file: IO[str], ids: Any, sets: sp.csr_matrix, scores: np.ndarray, names: Any) -> None:
+    """One JSON object a record: ``{"id", "drugs", "scores"}``, best first."""
+    for row, identifier in enumerate(ids):
+        labels = by_score(sets, scores, row)
+        entry = {
+            "id": identifier,
+            "drugs": [names[at] for at in labels],
+            "scores": [round(float(scores[row, at]), 6) for at in labels],
+        }
+        file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+
+
+def write_csv(file: IO[str], ids: Any, sets: sp.csr_matrix, scores: np.ndarray, names: Any) -> None:
+    """One line a record and drug: ``id,drug,score,rank``; a record without drugs has one with these empty."""
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["id", "drug", "score", "rank"])
+    for row, identifier in enumerate(ids):
+        labels = by_score(sets, scores, row)
+        for rank, at in enumerate(labels, start=1):
+            writer.writerow([identifier, names[at], f"{scores[row, at]:.6f}", rank])
+        if not len(labels):
+            writer.writerow([identifier, "", "", ""])
+
+
+WRITERS: dict[str, Callable[..., None]] = {"chip2025": write_chip2025, "jsonl": write_jsonl, "csv": write_csv}
+"""How sets are written, by the names that ``--format`` takes."""
