@@ -122,6 +122,7 @@ def fit_linear(
     References
     ----------
     Fan et al. (2008), LIBLINEAR: a library for large linear classification, JMLR 9.
+    Hsia et al. (2018), Preconditioned conjugate gradient methods in truncated Newton frameworks, ACML.
     Galli and Lin (2021), A study on truncated Newton methods for linear classification, TNNLS.
 
     Examples
@@ -283,7 +284,7 @@ class _Worker:
             )  # fmt: skip
 
     def _load(self, lane: int) -> None:
-        from medrec.kernels.newton import evaluate
+        from medrec.kernels.newton import MIX, evaluate
 
         try:
             label = self.queue.popleft()
@@ -299,7 +300,7 @@ class _Worker:
         self.W[-1, lane] = intercept
         self.cost[:, lane], self.Z[:, lane] = cost, scores
         loss, bend = evaluate(self.Z, self.cost, self.slope, self.curvature, lane, p.hinge)
-        self.memory[0, lane], self.factors[4, lane] = loss, bend
+        self.memory[0, lane], self.factors[4, lane] = loss, MIX * bend
         self.labels[lane] = label
 
     def _unload(self, lane: int) -> None:

@@ -87,7 +87,7 @@ class Problem:
         return cost
 
     def triage(self, intercept: np.ndarray) -> deque[int]:
-        """Set the intercept of constant labels; queue the others, rare first: neighbours end together."""
+        """Set the intercept of constant labels; queue the others, rare ones last: they are quick."""
         counts = []
         for label in range(self.labels.shape[1]):
             cost = self.costs(label)
@@ -97,7 +97,7 @@ class Problem:
             else:
                 sure = 1.0 if self.hinge else np.log(2.0 * (present + absent) + 1.0)
                 intercept[label] = sure if present else -sure
-        return deque(label for _, label in sorted(counts))
+        return deque(label for _, label in sorted(counts, reverse=True))
 
     def start(self, label: int, cost: np.ndarray) -> tuple[np.ndarray | None, float, Any]:
         """Initial coefficients (None for zeros), intercept and scores of a label."""
