@@ -11,7 +11,9 @@ already taken. With ``price = 0`` and ``budget = 0`` this is the maximum-weight 
 
 Bound: give every interaction e between undecided drugs a weight y_e ≥ 0 such that the weights around
 no drug exceed its utility. A set that avoids e loses one of its ends, so the loss is at least the sum
-of y_e, less the ``budget`` largest that may be afforded; with a price, y_e ≤ price.
+of y_e, less the ``budget`` largest that may be afforded; with a price, y_e ≤ price. For any price
+``aid`` ≥ 0 the best utility within a budget is at most the best utility less price, plus
+``aid * budget`` (Lagrange): a second bound, tight where ``aid`` is the slope of the hull at the budget.
 """
 
 import numpy as np
@@ -19,6 +21,7 @@ from numba import njit
 
 UNLIMITED = 1 << 40
 MAX_DRUGS = 64
+LARGE = 14  # groups from here on are worth a hull before the search
 OK, TOO_MANY, TOO_LONG = 0, 1, 2
 
 _ZERO = np.uint64(0)
@@ -76,9 +79,64 @@ def _utility_of(members, utility):
 
 
 @njit(nogil=True, cache=True)
-def _best_subset(group, adjacent, utility, taken, budget, scale, price, start, max_nodes, work):
+def _at_price(undecided, chosen, adjacent, utility, taken, scale, price, left):
+    """Bound on scale · utility − price · pairs that the undecided drugs can add."""
+    bound = np.int64(0)
+    rest = undecided
+    while rest != _ZERO:
+        i = _lowest(rest)
+        rest &= rest - _ONE
+        left[i] = max(0, scale * utility[i] - price * (taken[i] + _count(adjacent[i] & chosen)))
+        bound += left[i]
+    rest = undecided
+    while rest != _ZERO:
+        i = _lowest(rest)
+        rest &= rest - _ONE
+        near = adjacent[i] & rest
+        while near != _ZERO and left[i] > 0:
+            j = _lowest(near)
+            near &= near - _ONE
+            charge = min(left[i], left[j], price)
+            left[i] -= charge
+            left[j] -= charge
+            bound -= charge
+    return bound
+
+
+@njit(nogil=True, cache=True)
+def _within_budget(undecided, chosen, adjacent, utility, taken, slack, left, top):
+    """Bound on the utility that the undecided drugs can add with at most ``slack`` more pairs."""
+    bound, loss, n_top = np.int64(0), np.int64(0), np.int64(0)
+    keep_top = min(slack, np.int64(len(top)))
+    rest = undecided
+    while rest != _ZERO:
+        i = _lowest(rest)
+        rest &= rest - _ONE
+        left[i] = utility[i]
+        bound += left[i]
+        if taken[i] + _count(adjacent[i] & chosen) > 0:
+            loss, n_top = _charge(left[i], loss, top, n_top, keep_top)
+            left[i] = 0
+    rest = undecided
+    while rest != _ZERO:
+        i = _lowest(rest)
+        rest &= rest - _ONE
+        near = adjacent[i] & rest
+        while near != _ZERO and left[i] > 0:
+            j = _lowest(near)
+            near &= near - _ONE
+            charge = min(left[i], left[j])
+            if charge > 0:
+                left[i] -= charge
+                left[j] -= charge
+                loss, n_top = _charge(charge, loss, top, n_top, keep_top)
+    return bound - loss
+
+
+@njit(nogil=True, cache=True)
+def _best_subset(group, adjacent, utility, taken, budget, scale, price, aid, start, max_nodes, work):
     """The best subset of ``group``; ``start`` is a feasible one. Second value: nodes visited."""
-    left, worth, top = work[0], work[1], work[2]
+    left, top = work[0], work[1]
     open_mask = np.empty(MAX_DRUGS + 2, dtype=np.uint64)
     chosen_mask = np.empty(MAX_DRUGS + 2, dtype=np.uint64)
     spent = np.empty(MAX_DRUGS + 2, dtype=np.int64)
@@ -131,43 +189,13 @@ def _best_subset(group, adjacent, utility, taken, budget, scale, price, start, m
                 best, best_value, best_size = chosen, value, size
             continue
         slack = budget - pairs
-        bound = value
-        branch, branch_degree = np.int64(-1), np.int64(-1)
-        rest = undecided
-        n_top, loss = np.int64(0), np.int64(0)
-        keep_top = min(slack, np.int64(len(top)))
-        while rest != _ZERO:
-            i = _lowest(rest)
-            rest &= rest - _ONE
-            cost = taken[i] + _count(adjacent[i] & chosen)
-            worth[i] = scale * utility[i] - price * cost
-            left[i] = worth[i]
-            bound += worth[i]
-            degree = cost + _count(adjacent[i] & undecided)
-            if degree > branch_degree:
-                branch, branch_degree = i, degree
-            if cost > 0 and budget < UNLIMITED:
-                loss, n_top = _charge(left[i], loss, top, n_top, keep_top)
-                left[i] = 0
-        rest = undecided
-        while rest != _ZERO:
-            i = _lowest(rest)
-            rest &= rest - _ONE
-            near = adjacent[i] & rest
-            while near != _ZERO and left[i] > 0:
-                j = _lowest(near)
-                near &= near - _ONE
-                charge = min(left[i], left[j])
-                if price > 0:
-                    charge = min(charge, price)
-                if charge > 0:
-                    left[i] -= charge
-                    left[j] -= charge
-                    if budget < UNLIMITED:
-                        loss, n_top = _charge(charge, loss, top, n_top, keep_top)
-                    elif price > 0:
-                        loss += charge
-        bound -= loss
+        if budget < UNLIMITED:
+            bound = value + _within_budget(undecided, chosen, adjacent, utility, taken, slack, left, top)
+            if aid > 0 and bound >= best_value:
+                other = aid * slack + _at_price(undecided, chosen, adjacent, utility, taken, 1, aid, left)
+                bound = min(bound, value + other)
+        else:
+            bound = value + _at_price(undecided, chosen, adjacent, utility, taken, scale, price, left)
         if bound < best_value:
             continue
         if bound == best_value:
@@ -175,12 +203,21 @@ def _best_subset(group, adjacent, utility, taken, budget, scale, price, start, m
             size = _count(all_left)
             if size < best_size or (size == best_size and not _preferred(all_left, best)):
                 continue
+        branch, branch_degree = np.int64(-1), np.int64(-1)
+        rest = undecided
+        while rest != _ZERO:
+            i = _lowest(rest)
+            rest &= rest - _ONE
+            degree = taken[i] + _count(adjacent[i] & (undecided | chosen))
+            if degree > branch_degree:
+                branch, branch_degree = i, degree
+        cost = taken[branch] + _count(adjacent[branch] & chosen)
+        gain = scale * utility[branch] - price * cost
         undecided &= ~_bit(branch)
         open_mask[depth], chosen_mask[depth], spent[depth], value_at[depth] = undecided, chosen, pairs, value
         depth += 1
-        cost = taken[branch] + _count(adjacent[branch] & chosen)
         open_mask[depth], chosen_mask[depth] = undecided, chosen | _bit(branch)
-        spent[depth], value_at[depth] = pairs + cost, value + worth[branch]
+        spent[depth], value_at[depth] = pairs + cost, value + gain
         depth += 1
     return best, nodes
 
@@ -301,7 +338,7 @@ def safe_sets(sets, utility, graph, context, n_labels, budget, price, max_nodes,
     adjacent = np.zeros(MAX_DRUGS, dtype=np.uint64)
     taken = np.zeros(MAX_DRUGS, dtype=np.int64)
     worth = np.zeros(MAX_DRUGS, dtype=np.int64)
-    work = np.zeros((3, 2100), dtype=np.int64)  # 64 drugs have 2,016 pairs
+    work = np.zeros((2, 2100), dtype=np.int64)  # 64 drugs have 2,016 pairs
     for record in range(len(sets[0]) - 1):
         count = _load(record, sets, graph, context, place, held, slots, adjacent, taken)
         if count < 0:
@@ -323,7 +360,7 @@ def safe_sets(sets, utility, graph, context, n_labels, budget, price, max_nodes,
                 group = _group_of(_lowest(rest), adjacent)
                 rest &= ~group
                 start = _greedy_subset(group, adjacent, worth, taken, 0)
-                part, nodes = _best_subset(group, adjacent, worth, taken, budget, 1, price, start, max_nodes, work)
+                part, nodes = _best_subset(group, adjacent, worth, taken, budget, 1, price, 0, start, max_nodes, work)
                 if nodes > max_nodes:
                     status[record] = TOO_LONG
                 chosen |= part
@@ -336,12 +373,49 @@ def safe_sets(sets, utility, graph, context, n_labels, budget, price, max_nodes,
 
 
 @njit(nogil=True, cache=True)
+def _hull(group, adjacent, utility, taken, max_nodes, work, hull, ends):
+    """The sets on the upper hull of (pairs, utility), from no pair to the whole group.
+
+    Each is the best for its number of pairs. Returns their number and whether all searches ended.
+    """
+    start = _greedy_subset(group, adjacent, utility, taken, 0)
+    low, nodes = _best_subset(group, adjacent, utility, taken, 0, 1, 0, 0, start, max_nodes, work)
+    fine = nodes <= max_nodes
+    hull[0] = low
+    n_hull = 1
+    ends[0] = group
+    n_ends = 1
+    while n_ends > 0:
+        high = ends[n_ends - 1]
+        pairs = _pairs_of(low, adjacent, taken)
+        more = _pairs_of(high, adjacent, taken) - pairs
+        gain = _utility_of(high, utility) - _utility_of(low, utility)
+        level = more * _utility_of(low, utility) - gain * pairs
+        middle, nodes = _best_subset(group, adjacent, utility, taken, UNLIMITED, more, gain, 0, low, max_nodes, work)
+        fine = fine and nodes <= max_nodes
+        reached = more * _utility_of(middle, utility) - gain * _pairs_of(middle, adjacent, taken)
+        if reached > level and n_ends < len(ends):
+            ends[n_ends] = middle
+            n_ends += 1
+        elif n_hull < len(hull):
+            low = high
+            hull[n_hull] = high
+            n_hull += 1
+            n_ends -= 1
+        else:
+            return n_hull, False
+    return n_hull, fine
+
+
+@njit(nogil=True, cache=True)
 def _share_budget(everything, adjacent, utility, taken, budget, max_nodes, work):
     """The best set of a record: each group solved for every number of pairs, then a knapsack over groups."""
     held_mask = np.zeros(budget + 1, dtype=np.uint64)
     held_value = np.zeros(budget + 1, dtype=np.int64)
     new_mask = np.zeros(budget + 1, dtype=np.uint64)
     new_value = np.zeros(budget + 1, dtype=np.int64)
+    hull = np.zeros(4096, dtype=np.uint64)
+    ends = np.zeros(4096, dtype=np.uint64)
     rest = everything
     fine = True
     while rest != _ZERO:
@@ -350,13 +424,29 @@ def _share_budget(everything, adjacent, utility, taken, budget, max_nodes, work)
         most = min(budget, _pairs_of(group, adjacent, taken))
         for total in range(budget + 1):
             new_value[total] = -1
+        n_hull = 0
+        if _count(group) >= LARGE and most > 0:
+            n_hull, good = _hull(group, adjacent, utility, taken, max_nodes, work, hull, ends)
+            fine = fine and good
+        at = 0
         part = _ZERO
         for share in range(most + 1):
-            greedy = _greedy_subset(group, adjacent, utility, taken, share)
-            if share == 0 or _utility_of(greedy, utility) > _utility_of(part, utility):
-                part = greedy
-            part, nodes = _best_subset(group, adjacent, utility, taken, share, 1, 0, part, max_nodes, work)
-            fine = fine and nodes <= max_nodes
+            aid = np.int64(0)
+            while at + 1 < n_hull and _pairs_of(hull[at + 1], adjacent, taken) <= share:
+                at += 1
+            if n_hull > 0 and _pairs_of(hull[at], adjacent, taken) == share:
+                part = hull[at]
+            else:
+                if at + 1 < n_hull:
+                    low, high = hull[at], hull[at + 1]
+                    aid = (_utility_of(high, utility) - _utility_of(low, utility)) // (
+                        _pairs_of(high, adjacent, taken) - _pairs_of(low, adjacent, taken)
+                    )
+                greedy = _greedy_subset(group, adjacent, utility, taken, share)
+                if share == 0 or _utility_of(greedy, utility) > _utility_of(part, utility):
+                    part = greedy
+                part, nodes = _best_subset(group, adjacent, utility, taken, share, 1, 0, aid, part, max_nodes, work)
+                fine = fine and nodes <= max_nodes
             value = _utility_of(part, utility)
             for total in range(share, budget + 1):
                 mask = held_mask[total - share] | part
@@ -390,7 +480,8 @@ def price_steps(sets, utility, graph, context, n_labels, max_nodes, keep, status
     adjacent = np.zeros(MAX_DRUGS, dtype=np.uint64)
     taken = np.zeros(MAX_DRUGS, dtype=np.int64)
     worth = np.zeros(MAX_DRUGS, dtype=np.int64)
-    work = np.zeros((3, 2100), dtype=np.int64)  # 64 drugs have 2,016 pairs
+    work = np.zeros((2, 2100), dtype=np.int64)  # 64 drugs have 2,016 pairs
+    hull = np.zeros(4096, dtype=np.uint64)
     ends = np.zeros(4096, dtype=np.uint64)
     n_steps = 0
     for record in range(len(sets[0]) - 1):
@@ -406,37 +497,19 @@ def price_steps(sets, utility, graph, context, n_labels, max_nodes, keep, status
         while rest != _ZERO:
             group = _group_of(_lowest(rest), adjacent)
             rest &= ~group
-            start = _greedy_subset(group, adjacent, worth, taken, 0)
-            low, nodes = _best_subset(group, adjacent, worth, taken, 0, 1, 0, start, max_nodes, work)
-            if nodes > max_nodes:
+            n_hull, fine = _hull(group, adjacent, worth, taken, max_nodes, work, hull, ends)
+            if not fine:
                 status[record] = TOO_LONG
-            chosen |= low
-            # The upper hull of (pairs, utility) between `low` and the whole group, left to right.
-            ends[0] = group
-            n_ends = 1
-            while n_ends > 0:
-                high = ends[n_ends - 1]
-                pairs = _pairs_of(low, adjacent, taken)
-                more = _pairs_of(high, adjacent, taken) - pairs
-                gain = _utility_of(high, worth) - _utility_of(low, worth)
-                level = more * _utility_of(low, worth) - gain * pairs
-                middle, nodes = _best_subset(group, adjacent, worth, taken, UNLIMITED, more, gain, low, max_nodes, work)
-                if nodes > max_nodes:
-                    status[record] = TOO_LONG
-                reached = more * _utility_of(middle, worth) - gain * _pairs_of(middle, adjacent, taken)
-                if reached > level and n_ends < len(ends):
-                    ends[n_ends] = middle
-                    n_ends += 1
-                    continue
+            chosen |= hull[0]
+            for step in range(1, n_hull):
+                low, high = hull[step - 1], hull[step]
                 steps[n_steps, 0] = record
-                steps[n_steps, 1] = more
-                steps[n_steps, 2] = gain
+                steps[n_steps, 1] = _pairs_of(high, adjacent, taken) - _pairs_of(low, adjacent, taken)
+                steps[n_steps, 2] = _utility_of(high, worth) - _utility_of(low, worth)
                 steps[n_steps, 3] = _count(high) - _count(low)
                 masks[n_steps, 0] = group
                 masks[n_steps, 1] = high
                 n_steps += 1
-                low = high
-                n_ends -= 1
         for i in range(count):
             keep[slots[i]] = (chosen & _bit(i)) != _ZERO
     return n_steps
