@@ -2,8 +2,9 @@
 
 Run ``python benchmarks/bench_linear.py [--smoke] [--data DIR] [--threads 1] [--out FILE]``. Peers that are not
 installed are named as missing (``pip install libmultilabel libpecos``). With ``--threads T`` the process is
-pinned to T cores, so that every peer gets the same ones. Fits of the small sets are repeated and the shortest time kept;
-``ratio`` is that of CPU seconds, which a busy machine disturbs least.
+pinned to T cores, so that every peer gets the same ones, and BLAS is limited to T threads
+(scikit-learn's liblinear calls it). Fits of the small sets are repeated and the shortest time kept; ``ratio`` is
+that of CPU seconds, which a busy machine disturbs least.
 
 ``gap`` is the largest relative distance of a label's objective from its optimum (a fit at ``tol=1e-10``), for
 rows that minimise the same objective; PECOS drops coefficients below 0.1 unless told not to, and here it is.
@@ -30,6 +31,7 @@ from sklearn.metrics import f1_score
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.preprocessing import normalize
 from sklearn.svm import LinearSVC
+from threadpoolctl import threadpool_limits
 
 from medrec.kernels.linear import fit_linear
 
@@ -121,14 +123,13 @@ def objectives(X: Any, Y: Any, weights: Weights, *, loss: str, C: float) -> np.n
 
 def compare(name: str, parts: tuple[Any, Any, Any, Any], *, loss: str, C: float, threads: int, repeats: int) -> list:
     X, Y, X_test, Y_test = parts
-    Y_signed = Y.astype(np.int64)  # some peers compute 2 Y - 1 in the type they are given
+    Y_signed = Y.astype(np.int64)  # uint8 goes wrong unseen in LibMultiLabel, and in scikit-learn from 256 labels on
     counts = np.asarray(Y.sum(axis=0)).ravel()
     learnable = (counts > 0) & (counts < Y.shape[0])
     best = fit_linear(X, Y, loss=loss, C=C, tol=1e-10)
     optimum = objectives(X, Y, (best.coef, best.intercept), loss=loss, C=C)
-    print(
-        f"\n{name}: {X.shape[0]} x {X.shape[1]} x {Y.shape[1]}, {X.nnz / X.shape[0]:.0f} entries a row, {loss}, C={C:g}"
-    )
+    size = f"{X.shape[0]} x {X.shape[1]} x {Y.shape[1]}, {X.nnz / X.shape[0]:.0f} entries a row"
+    print(f"\n{name}: {size}, {loss}, C={C:g}")
     print(f"{'':36}{'seconds':>9}{'CPU':>9}{'ratio':>7}{'gap':>10}{'micro-F1':>10}")
     rows: list[dict[str, Any]] = []
     for peer, fit in peers(loss, C, threads).items():
@@ -136,7 +137,7 @@ def compare(name: str, parts: tuple[Any, Any, Any, Any], *, loss: str, C: float,
         try:
             for _ in range(repeats):
                 start, busy = time.perf_counter(), time.process_time()
-                with warnings.catch_warnings():
+                with warnings.catch_warnings(), threadpool_limits(threads):
                     warnings.simplefilter("ignore")
                     weights = fit(X, Y_signed)
                 times.append((time.perf_counter() - start, time.process_time() - busy))
