@@ -147,7 +147,8 @@ def compare(name: str, parts: tuple[Any, Any, Any, Any], *, loss: str, C: float,
         gap = (objectives(X, Y, weights, loss=loss, C=C) / optimum - 1.0)[learnable].max()
         found = (X_test @ weights[0].T + weights[1] > 0).astype(int)
         row = {
-            "data": name, "loss": loss, "C": C, "peer": peer, "seconds": min(times)[0], "cpu": min(cpu for _, cpu in times), "gap": float(gap),
+            "data": name, "loss": loss, "C": C, "peer": peer,
+            "seconds": min(times)[0], "cpu": min(cpu for _, cpu in times), "gap": float(gap),
             "micro_f1": float(f1_score(Y_test, sp.csr_matrix(found), average="micro")),
         }  # fmt: skip
         rows.append(row)
