@@ -60,9 +60,7 @@ def check_sets(sets: Any, *, who: str, n_labels: int | None = None, name: str = 
         matrix.eliminate_zeros()
     if n_labels is not None and matrix.shape[1] != n_labels:
         raise ValueError(f"{who}: {name} must have {n_labels} labels (columns); got {matrix.shape[1]}.")
-    return sp.csr_matrix(
-        (np.ones(matrix.nnz, dtype=np.uint8), matrix.indices, matrix.indptr), shape=matrix.shape
-    )
+    return sp.csr_matrix((np.ones(matrix.nnz, dtype=np.uint8), matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
 def check_scores(scores: Any, *, who: str, shape: tuple[int, int] | None = None) -> np.ndarray:

@@ -158,9 +158,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     except UntrustedTypesFoundException as error:
         raise InputError(f"holds types that are not trusted, and was refused: {error}", path=path) from error
     except Exception as error:  # any damage shows itself as whatever the parser met
-        raise InputError(
-            f"is damaged ({type(error).__name__}: {error}); copy or fit it again", path=path
-        ) from error
+        raise InputError(f"is damaged ({type(error).__name__}: {error}); copy or fit it again", path=path) from error
 
 
 def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -177,20 +175,14 @@ def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror}); check the path", path=path) from error
     if not zipfile.is_zipfile(path):
-        kind = (
-            "a pickle, which could run anything and is never loaded"
-            if start[:1] == b"\x80"
-            else "no medrec model"
-        )
+        kind = "a pickle, which could run anything and is never loaded" if start[:1] == b"\x80" else "no medrec model"
         kind = "a damaged or cut-off model; copy it again" if start[:2] == b"PK" else kind
         raise InputError(f"is {kind}; write models with medrec.save or medrec fit", path=path)
     try:
         with zipfile.ZipFile(path) as archive:
             facts = json.loads(archive.read("manifest.json"))
     except (KeyError, ValueError, zipfile.BadZipFile, OSError, EOFError) as error:
-        raise InputError(
-            "is a zip file but no medrec model (no readable manifest.json)", path=path
-        ) from error
+        raise InputError("is a zip file but no medrec model (no readable manifest.json)", path=path) from error
     if not isinstance(facts, dict) or facts.get("format") != FORMAT:
         written = facts.get("medrec", "?") if isinstance(facts, dict) else "?"
         raise InputError(

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
-from medrec._checks import InputError
 from medrec.cli.arguments import build_parser
 
 
@@ -44,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (InputError, OSError) as error:
+    except (ValueError, OSError, MemoryError) as error:  # InputError is a ValueError
         print(f"medrec: error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -5,6 +5,7 @@ from medrec.datasets.cdrugred import read_cdrugred
 from medrec.datasets.dataset import KINDS, Dataset
 from medrec.datasets.dialmed import read_dialmed
 from medrec.datasets.jsonl import read_jsonl, write_jsonl
+from medrec.datasets.predictions import read_predictions
 from medrec.datasets.sources import load
 from medrec.datasets.synthetic import make_records, split_records, write_records
 
@@ -17,6 +18,7 @@ __all__ = [
     "read_cdrugred",
     "read_dialmed",
     "read_jsonl",
+    "read_predictions",
     "split_records",
     "write_jsonl",
     "write_records",

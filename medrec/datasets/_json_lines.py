@@ -29,9 +29,7 @@ def open_bytes(path: str | os.PathLike[str]) -> IO[bytes]:
 def decode(raw: bytes, *, path: Any, line: int) -> str:
     """UTF-8 text of a line, or the encoding that it seems to be in and the cure."""
     if raw.startswith(b"\xef\xbb\xbf"):
-        raise InputError(
-            "begins with a byte-order mark; save the file as UTF-8 without BOM", path=path, line=line
-        )
+        raise InputError("begins with a byte-order mark; save the file as UTF-8 without BOM", path=path, line=line)
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise InputError("is UTF-16; convert it: iconv -f UTF-16 -t UTF-8", path=path, line=line)
     try:
@@ -63,9 +61,7 @@ def parse_json(text: str, *, path: Any, line: int | None = None) -> Any:
         return json.loads(text, object_pairs_hook=unique, parse_constant=constant)
     except json.JSONDecodeError as error:
         where = line if line is not None else error.lineno
-        raise InputError(
-            f"is not JSON ({error.msg} at column {error.colno})", path=path, line=where
-        ) from error
+        raise InputError(f"is not JSON ({error.msg} at column {error.colno})", path=path, line=where) from error
     except RecursionError as error:
         raise InputError("is nested too deeply", path=path, line=line) from error
     except InputError:
@@ -83,16 +79,12 @@ def read_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
             try:
                 raw = file.readline(MAX_LINE_BYTES + 1)
             except (OSError, EOFError, zlib.error) as error:
-                raise InputError(
-                    f"cannot be unpacked ({error}); copy it again", path=path, line=number
-                ) from error
+                raise InputError(f"cannot be unpacked ({error}); copy it again", path=path, line=number) from error
             if not raw:
                 return
             if len(raw) > MAX_LINE_BYTES:
                 limit = MAX_LINE_BYTES // 2**20
-                raise InputError(
-                    f"line is longer than {limit} MiB; write one record a line", path=path, line=number
-                )
+                raise InputError(f"line is longer than {limit} MiB; write one record a line", path=path, line=number)
             yield number, decode(raw, path=path, line=number)
 
 

@@ -126,9 +126,7 @@ def as_drugs(value: Any, known: "set[str] | None") -> list[str]:
             continue
         name = item if known is None or item in known else item.strip()
         if known is not None and name not in known:
-            raise ValueError(
-                f"names {name!r}, which is no candidate; correct it or add it to the candidate list"
-            )
+            raise ValueError(f"names {name!r}, which is no candidate; correct it or add it to the candidate list")
         drugs[name] = None
     return list(drugs)
 

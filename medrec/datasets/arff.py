@@ -73,9 +73,7 @@ def read_arff(path: str | os.PathLike[str], *, labels: str | os.PathLike[str] | 
         elif text.lower().startswith("@data"):
             in_data = True
         else:
-            raise InputError(
-                f"is neither @relation, @attribute nor @data: {text[:40]!r}", path=source, line=line
-            )
+            raise InputError(f"is neither @relation, @attribute nor @data: {text[:40]!r}", path=source, line=line)
     if not names or not n_rows:
         raise InputError("holds no attributes or no rows", path=source, line=1)
     matrix = sp.csr_matrix((values, (rows, columns)), shape=(n_rows, len(names)))
@@ -103,9 +101,7 @@ def _dataset(
         schema[names[at]] = "number" if words is None else "category"
         if words is not None:
             codes = records[names[at]]
-            categories[names[at]] = pd.Series(
-                [None if c != c else words[int(c)] for c in codes], dtype=object
-            )
+            categories[names[at]] = pd.Series([None if c != c else words[int(c)] for c in codes], dtype=object)
     if categories:
         records = records.assign(**categories)
     sets = matrix[:, label_at].tocsr()
@@ -154,10 +150,7 @@ def _kind(kind: str, path: Path, line: int) -> list[str] | None:
         return None
     if not (kind.startswith("{") and kind.endswith("}")):
         raise InputError(f"attribute type {kind!r} is neither numeric nor nominal", path=path, line=line)
-    words = [
-        _unquote(word.strip())
-        for word in next(csv.reader([kind[1:-1]], quotechar="'", skipinitialspace=True))
-    ]
+    words = [_unquote(word.strip()) for word in next(csv.reader([kind[1:-1]], quotechar="'", skipinitialspace=True))]
     return None if words == ["0", "1"] else words
 
 
@@ -169,9 +162,7 @@ def _label_names(source: Path, labels: object, names: list[str], relation: str) 
     if path is None:
         match = re.search(r"-C\s+(-?\d+)", relation)
         if match is None:
-            raise InputError(
-                "names no labels: put Mulan's XML beside it or MEKA's -C into @relation", path=source
-            )
+            raise InputError("names no labels: put Mulan's XML beside it or MEKA's -C into @relation", path=source)
         count = int(match[1])
         return names[:count] if count >= 0 else names[count:]
     try:
@@ -182,11 +173,7 @@ def _label_names(source: Path, labels: object, names: list[str], relation: str) 
     found_names = [str(one.get("name")) for one in tree.iter() if one.tag.rpartition("}")[2] == "label"]
     missing = [name for name in found_names if name not in set(names)]
     if missing or not found_names:
-        rule = (
-            f"names the label {missing[0]!r}, which {source.name} does not have"
-            if missing
-            else "names no labels"
-        )
+        rule = f"names the label {missing[0]!r}, which {source.name} does not have" if missing else "names no labels"
         raise InputError(rule, path=path)
     return found_names
 

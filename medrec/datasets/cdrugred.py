@@ -33,9 +33,7 @@ CANDIDATES = "候选药物列表.json"
 """File name of the candidate list, looked for beside the records."""
 
 
-def read_cdrugred(
-    path: str | os.PathLike[str], *, candidates: str | os.PathLike[str] | None = None
-) -> Dataset:
+def read_cdrugred(path: str | os.PathLike[str], *, candidates: str | os.PathLike[str] | None = None) -> Dataset:
     """Read a CDrugRed file: ``CDrugRed_train.jsonl``, ``…test-A.jsonl`` or ``…test-B.jsonl``.
 
     Parameters
@@ -141,15 +139,11 @@ def _clean_record(
         value = record.get(column)
         if is_missing(value):
             if fallback is None:
-                raise InputError(
-                    f"field {column!r} is missing; every record needs its patient", path=path, line=line
-                )
+                raise InputError(f"field {column!r} is missing; every record needs its patient", path=path, line=line)
             value = fallback
             repairs[f"records without {column} got their line number"] += 1
         if isinstance(value, (bool, list, dict, float)):
-            raise InputError(
-                f"field {column!r} must be a number or text; got {value!r}", path=path, line=line
-            )
+            raise InputError(f"field {column!r} must be a number or text; got {value!r}", path=path, line=line)
         clean[column] = str(value).strip()
     try:
         clean[DRUGS] = as_drugs(record.get(DRUGS), known)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 
 from medrec._checks import check_names, check_sets
 
@@ -76,9 +77,7 @@ class Dataset:
         put(self, "schema", dict(self.schema))
         for name, count in (("Y", self.Y.shape[0]), ("ids", len(self.ids))):
             if count != n_records:
-                raise ValueError(
-                    f"Dataset: {name} must have a row for each of {n_records} records; got {count}."
-                )
+                raise ValueError(f"Dataset: {name} must have a row for each of {n_records} records; got {count}.")
         if self.groups is not None and len(self.groups) != n_records:
             raise ValueError(f"Dataset: groups must have {n_records} entries; got {len(self.groups)}.")
         for column, kind in self.schema.items():
@@ -103,13 +102,32 @@ class Dataset:
             groups=None if self.groups is None else self.groups[rows],
         )
 
+    def align(self, drug_names: Any) -> "Dataset":
+        """The same records with ``Y`` in the order of other drug names.
+
+        Raises
+        ------
+        ValueError
+            When a record has a drug that is not among them.
+        """
+        names = check_names(drug_names, who="Dataset.align")
+        position = {name: at for at, name in enumerate(names)}
+        column = np.asarray([position.get(name, -1) for name in self.drug_names], dtype=np.intp)
+        coo = self.Y.tocoo()
+        lost = np.unique(coo.col[column[coo.col] < 0])
+        if len(lost):
+            raise ValueError(
+                f"Dataset.align: {len(lost)} drugs of the records are not among the names, such as "
+                f"{self.drug_names[lost[0]]!r}. Give both data sets one candidate list."
+            )
+        sets = sp.csr_matrix((coo.data, (coo.row, column[coo.col])), shape=(len(self), len(names)))
+        return replace(self, Y=sets, drug_names=names)
+
     def describe(self) -> dict[str, Any]:
         """Counts that say what the data is: records, patients, drugs, sizes of sets, missing values."""
         sizes = np.diff(self.Y.indptr)
         used = np.bincount(self.Y.indices, minlength=self.Y.shape[1])
-        missing = {
-            column: int(sum(_is_missing(value) for value in self.records[column])) for column in self.schema
-        }
+        missing = {column: int(sum(_is_missing(value) for value in self.records[column])) for column in self.schema}
         return {
             "records": len(self),
             "patients": len(self) if self.groups is None else len(np.unique(self.groups)),

@@ -66,9 +66,7 @@ def read_dialmed(path: str | os.PathLike[str], *, masks: str = "drop") -> Datase
         diseases.append(disease)
     if not drugs:
         raise InputError("holds no records", path=source, line=1)
-    records = pd.DataFrame(
-        {"disease": pd.Series(diseases, dtype=object), "dialog": pd.Series(dialogues, dtype=object)}
-    )
+    records = pd.DataFrame({"disease": pd.Series(diseases, dtype=object), "dialog": pd.Series(dialogues, dtype=object)})
     schema = {"disease": "codes", "dialog": "dialogue"}
     if masks == "keep":
         records["mask_count"] = counts

@@ -55,9 +55,7 @@ def read_jsonl(path: str | os.PathLike[str]) -> Dataset:
     for line, record in lines:
         unknown = [field for field in record if field not in schema and field not in _RESERVED]
         if unknown:
-            raise InputError(
-                f"field {unknown[0]!r} is not in the header's schema; add it there", path=path, line=line
-            )
+            raise InputError(f"field {unknown[0]!r} is not in the header's schema; add it there", path=path, line=line)
         for column, kind in schema.items():
             value = record.get(column)
             try:
@@ -68,9 +66,7 @@ def read_jsonl(path: str | os.PathLike[str]) -> Dataset:
             raise InputError("record is empty: no column of the schema has a value", path=path, line=line)
         identifier = _identifier(record, "id", path, line) or str(line - at)
         if identifier in line_of:
-            raise InputError(
-                f"id {identifier!r} stands at line {line_of[identifier]} already", path=path, line=line
-            )
+            raise InputError(f"id {identifier!r} stands at line {line_of[identifier]} already", path=path, line=line)
         line_of[identifier] = line
         ids.append(identifier)
         patients.append(_identifier(record, "patient", path, line))
@@ -149,8 +145,7 @@ def _read_header(
     if pairs is None:
         return schema, names, None
     if not isinstance(pairs, list) or not all(
-        isinstance(pair, list) and len(pair) in (2, 3) and all(isinstance(p, str) for p in pair[:2])
-        for pair in pairs
+        isinstance(pair, list) and len(pair) in (2, 3) and all(isinstance(p, str) for p in pair[:2]) for pair in pairs
     ):
         raise refuse('must give "ddi" as a list of [drug, other] or [drug, other, severity]')
     return schema, names, interactions_frame(pairs)

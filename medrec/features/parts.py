@@ -73,9 +73,7 @@ class NumberPart:
         Bins at most.
     """
 
-    def __init__(
-        self, column: str, read: str = "number", *, reference: str | None = None, n_bins: int = 8
-    ) -> None:
+    def __init__(self, column: str, read: str = "number", *, reference: str | None = None, n_bins: int = 8) -> None:
         self.column = column
         self.read = read
         self.reference = reference
@@ -213,9 +211,7 @@ def make_parts(
         return TokenPart(column, _tfidf(analyzer=analyzer), read)
 
     def characters(column: str, read: str) -> TokenPart:
-        return TokenPart(
-            column, _tfidf(analyzer="char", ngram_range=char_ngrams, preprocessor=normalize), read
-        )
+        return TokenPart(column, _tfidf(analyzer="char", ngram_range=char_ngrams, preprocessor=normalize), read)
 
     def _tfidf(**options: Any) -> TfidfVectorizer:
         return TfidfVectorizer(

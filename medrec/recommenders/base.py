@@ -57,9 +57,7 @@ class BaseRecommender(ClassifierMixin, BaseEstimator):
         X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], **self._validation())
         sets = check_sets(Y, who=who)
         if sets.shape[0] != X.shape[0]:
-            raise ValueError(
-                f"{who}: X has {X.shape[0]} records and Y has {sets.shape[0]}; give each its row."
-            )
+            raise ValueError(f"{who}: X has {X.shape[0]} records and Y has {sets.shape[0]}; give each its row.")
         if sets.shape[1] == 0:
             raise ValueError(f"{who}: Y has no labels; at least one drug is needed.")
         if groups is not None and len(groups) != X.shape[0]:

@@ -20,8 +20,8 @@ def make_base(base: Any, *, random_state: int = 0) -> Any:
     Parameters
     ----------
     base : {"logistic", "svm", "lightgbm"}, classifier or base
-        What is fitted for every label. ``"logistic"`` is ``LinearBase(C=10)``, ``"svm"``
-        ``LinearBase(loss="squared_hinge", C=0.1)``: the better end of C on TF-IDF of records.
+        What is fitted for every label. ``"logistic"`` is a ``LinearBase`` with ``C=10``, ``"svm"`` one
+        with the squared hinge and ``C=0.1``: the better end of C on TF-IDF of records.
     random_state : int, default=0
         Seed of a base made from its name.
 
@@ -33,13 +33,13 @@ def make_base(base: Any, *, random_state: int = 0) -> Any:
     Examples
     --------
     >>> make_base("svm")
-    LinearBase(C=0.1, loss='squared_hinge')
+    LinearBase(C=0.1, dtype='float32', loss='squared_hinge', tol=0.001)
     """
     if isinstance(base, str):
         if base == "logistic":
-            return LinearBase(loss="logistic", C=10.0)
+            return LinearBase(loss="logistic", C=10.0, tol=1e-3, dtype="float32")
         if base == "svm":
-            return LinearBase(loss="squared_hinge", C=0.1)
+            return LinearBase(loss="squared_hinge", C=0.1, tol=1e-3, dtype="float32")
         if base == "lightgbm":
             return LightGBMBase(random_state=random_state)
         raise ValueError(f"base must be one of {', '.join(BASES)}, a classifier or a base; got {base!r}.")

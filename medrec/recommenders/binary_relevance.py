@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import clone
 
 from medrec._progress import progress
 from medrec.recommenders.base import BaseRecommender
 from medrec.recommenders.bases import make_base
 from medrec.recommenders.folds import Folds
+from medrec.recommenders.shared import share
 
 
 class BinaryRelevanceRecommender(BaseRecommender):
@@ -80,16 +80,14 @@ class BinaryRelevanceRecommender(BaseRecommender):
 
     def _fit_scores(self, X: Any, sets: sp.csr_matrix, folds: Folds, weight: np.ndarray | None) -> np.ndarray:
         base = make_base(self.base, random_state=self.random_state)
-        out_of_fold = np.zeros(sets.shape)
-        rounds: list[Any] = [*folds, None]
-        for fold in progress(rounds, desc="binary relevance, folds", show=self.verbose):
-            if fold is None:
-                self.labels_ = clone(base).fit_labels(X, sets, sample_weight=weight, n_jobs=self.n_jobs)
-            else:
-                train, test = fold
-                fitted = clone(base).fit_labels(X, sets, rows=train, sample_weight=weight, n_jobs=self.n_jobs)
-                out_of_fold[test] = fitted.decision_function(X[test])
-        return out_of_fold if folds else self.labels_.decision_function(X)
+        out_of_fold, self.labels_ = share(base, X).fit_folds(
+            sets,
+            folds,
+            weight,
+            n_jobs=self.n_jobs,
+            track=lambda rounds: progress(rounds, desc="binary relevance, folds", show=self.verbose),
+        )
+        return out_of_fold
 
     def _scores(self, X: Any) -> np.ndarray:
         return self.labels_.decision_function(X)

@@ -5,14 +5,13 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from joblib import Parallel, delayed
 from scipy.special import expit
-from sklearn.base import clone
 
 from medrec._progress import progress
 from medrec.recommenders.base import BaseRecommender
 from medrec.recommenders.bases import make_base
 from medrec.recommenders.folds import Folds
+from medrec.recommenders.shared import append_columns, share
 
 
 class ChainRecommender(BaseRecommender):
@@ -90,32 +89,30 @@ class ChainRecommender(BaseRecommender):
         self.order_ = self._resolve_order(sets)
         out_of_fold = np.zeros(sets.shape)
         columns = sets.tocsc()
+        shared = share(base, X)
+        shared.warm_up(sets, folds, weight)
         self.links_ = []
-        seen = Links(X)
-        with Parallel(n_jobs=self.n_jobs, prefer="threads") as parallel:
-            for label in progress(self.order_, desc="chain, links", show=self.verbose):
-                features = seen.features()
-                target = columns[:, [label]].tocsr()
-                one = weight[:, label] if weight is not None and weight.ndim == 2 else weight
-                *scored, link = parallel(
-                    delayed(_fit_link)(base, features, target, one, fold) for fold in [*folds, None]
-                )
-                self.links_.append(link)
-                if folds:
-                    for (_, test), scores in zip(folds, scored):
-                        out_of_fold[test, label] = scores
-                else:
-                    out_of_fold[:, label] = link.decision_function(features)[:, 0]
-                seen.append(out_of_fold[:, label], self.min_link)
+        for label in progress(self.order_, desc="chain, links", show=self.verbose):
+            one = weight[:, [label]] if weight is not None and weight.ndim == 2 else weight
+            scores, link = shared.fit_folds(columns[:, [label]].tocsr(), folds, one, n_jobs=self.n_jobs, label=label)
+            out_of_fold[:, label] = scores[:, 0]
+            self.links_.append(link)
+            shared.append(self._link(out_of_fold[:, label]))
         return out_of_fold
 
     def _scores(self, X: Any) -> np.ndarray:
         scores = np.empty((X.shape[0], len(self.order_)))
-        seen = Links(X)
+        columns: list[np.ndarray] = []
         for label, link in zip(self.order_, self.links_):
-            scores[:, label] = link.decision_function(seen.features())[:, 0]
-            seen.append(scores[:, label], self.min_link)
+            scores[:, label] = link.decision_function(append_columns(X, columns))[:, 0]
+            columns.append(self._link(scores[:, label]))
         return scores
+
+    def _link(self, scores: np.ndarray) -> np.ndarray:
+        """What later links see of a link's scores (n_records,): probabilities, small ones as 0."""
+        probability = expit(scores)
+        probability[probability < self.min_link] = 0.0
+        return probability
 
     def _resolve_order(self, sets: sp.csr_matrix) -> np.ndarray:
         n_labels = sets.shape[1]
@@ -133,34 +130,3 @@ class ChainRecommender(BaseRecommender):
                 f"ChainRecommender: order must hold each of 0 … {n_labels - 1} once; got {order.tolist()[:10]}."
             )
         return order
-
-
-class Links:
-    """Features of the next link: those of the record and the probabilities of the links so far."""
-
-    def __init__(self, X: Any) -> None:
-        self._X = X
-        self._columns: list[sp.csc_matrix] = []
-
-    def append(self, scores: np.ndarray, min_link: float) -> None:
-        """Add a link's scores (n_records,) as probabilities, small ones as 0."""
-        probability = expit(scores)
-        probability[probability < min_link] = 0.0
-        self._columns.append(sp.csc_matrix(probability[:, None].astype(self._X.dtype)))
-
-    def features(self) -> Any:
-        """Features (n_records, n_features + links so far), of the kind that ``X`` is."""
-        if not self._columns:
-            return self._X
-        links = sp.hstack(self._columns, format="csr")
-        if sp.issparse(self._X):
-            return sp.hstack([self._X, links], format="csr")
-        return np.hstack([self._X, links.toarray()])
-
-
-def _fit_link(base: Any, features: Any, target: sp.csr_matrix, weight: np.ndarray | None, fold: Any) -> Any:
-    if fold is None:
-        return clone(base).fit_labels(features, target, sample_weight=weight)
-    train, test = fold
-    fitted = clone(base).fit_labels(features, target, rows=train, sample_weight=weight)
-    return fitted.decision_function(features[test])[:, 0]

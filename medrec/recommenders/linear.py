@@ -130,16 +130,20 @@ class LinearBase(BaseEstimator):
             n_threads=effective_n_jobs(n_jobs),
             callback=progress,
         )
-        if not fit.converged.all():
-            warnings.warn(
-                f"{type(self).__name__}: {(~fit.converged).sum()} of {len(fit.converged)} labels did not "
-                f"reach tol={self.tol} within max_iter={self.max_iter}. Scale the features, or raise either.",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
+        self.warn_unconverged(fit.converged)
         self.coef_, self.intercept_, self.n_iter_ = fit.coef, fit.intercept, fit.n_iter
         self.n_features_in_ = X.shape[1]
         return self
+
+    def warn_unconverged(self, converged: np.ndarray) -> None:
+        """Warn when labels did not reach ``tol``."""
+        if not converged.all():
+            warnings.warn(
+                f"{type(self).__name__}: {(~converged).sum()} of {len(converged)} labels did not "
+                f"reach tol={self.tol} within max_iter={self.max_iter}. Scale the features, or raise either.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Scores of all labels, float64 of shape (n_records, n_labels): log-odds or signed margins.

@@ -78,14 +78,9 @@ def make_recommender(
         features = RecordVectorizer(codes, char_ngrams=(0, 0), min_df=1)
     pipeline = Pipeline([("features", features), ("recommender", kind(**arguments))])
     known = pipeline.get_params(deep=True)
-    named = {
-        key if key.startswith("features__") else f"recommender__{key}": value
-        for key, value in options.items()
-    }
+    named = {key if key.startswith("features__") else f"recommender__{key}": value for key, value in options.items()}
     for key in named:
         if key not in known:
             names = sorted(k.removeprefix("recommender__") for k in known if "__" in k)
-            raise ValueError(
-                f"make_recommender: no option {key.removeprefix('recommender__')!r}; there are {names}."
-            )
+            raise ValueError(f"make_recommender: no option {key.removeprefix('recommender__')!r}; there are {names}.")
     return pipeline.set_params(**named)

@@ -67,9 +67,7 @@ class PriorRecommender(BaseRecommender):
         if not self.smoothing > 0:
             raise ValueError(f"PriorRecommender: smoothing must be above 0; got {self.smoothing}.")
         if weight is not None and weight.ndim == 2:
-            raise ValueError(
-                "PriorRecommender: sample_weight must be (n_records,); weights by drug are not used."
-            )
+            raise ValueError("PriorRecommender: sample_weight must be (n_records,); weights by drug are not used.")
         present = _present(X)
         targets = sets.astype(np.float64)
         # Weights multiply what a record counts for; a record of weight 2 counts as two.
@@ -81,9 +79,7 @@ class PriorRecommender(BaseRecommender):
         self.code_drug_, self.prior_ = self._table(present, targets, weight)
         return _logit(out_of_fold if folds else _mean(present, self.code_drug_, self.prior_))
 
-    def _table(
-        self, present: sp.csr_matrix, targets: sp.csr_matrix, weight: np.ndarray
-    ) -> tuple[np.ndarray, ...]:
+    def _table(self, present: sp.csr_matrix, targets: sp.csr_matrix, weight: np.ndarray) -> tuple[np.ndarray, ...]:
         weighted = sp.diags(weight) @ present
         prior = (targets.T @ weight + 0.5) / (weight.sum() + 1.0)
         together = (weighted.T @ targets).toarray()

@@ -1,0 +1,211 @@
+"""Features that many fits share: all labels, all folds, and the links of a chain."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from joblib import Parallel, delayed
+from sklearn.base import clone
+
+from medrec.kernels.gram import fit_gram, gram
+from medrec.recommenders.folds import Folds
+from medrec.recommenders.linear import LinearBase
+
+GRAM_RECORDS = 4000
+"""Records up to which inner products are kept: 128 MB at this size."""
+
+
+def share(base: Any, X: Any) -> "SharedFeatures":
+    """The fastest way to fit ``base`` again and again on ``X`` (n_records, n_features)."""
+    if isinstance(base, LinearBase) and X.shape[0] <= min(X.shape[1], GRAM_RECORDS):
+        return GramFeatures(base, X)
+    return SharedFeatures(base, X)
+
+
+class SharedFeatures:
+    """Features and the columns that a chain adds; every fit takes them anew.
+
+    Parameters
+    ----------
+    base : base
+        What is fitted; it is cloned each time.
+    X : CSR or ndarray of shape (n_records, n_features)
+    """
+
+    def __init__(self, base: Any, X: Any) -> None:
+        self.base = base
+        self.X = X
+        self.columns: list[np.ndarray] = []
+
+    def append(self, column: np.ndarray) -> None:
+        """Add a feature (n_records,)."""
+        self.columns.append(column)
+
+    def features(self) -> Any:
+        """Features (n_records, n_features + columns added), of the kind that ``X`` is."""
+        return append_columns(self.X, self.columns)
+
+    def warm_up(self, sets: sp.csr_matrix, folds: Folds, weight: np.ndarray | None) -> None:
+        """Prepare for fitting each label of ``sets`` alone."""
+
+    def fit_folds(
+        self,
+        sets: sp.csr_matrix,
+        folds: Folds,
+        weight: np.ndarray | None = None,
+        *,
+        n_jobs: int | None = None,
+        label: int | None = None,
+        track: Callable[[Iterable[Any]], Iterable[Any]] = iter,
+    ) -> tuple[np.ndarray, Any]:
+        """Fit the labels of ``sets`` on all records, and on each fold's for out-of-fold scores.
+
+        Parameters
+        ----------
+        sets : CSR of shape (n_records, n_labels)
+        folds : list of (train rows, test rows)
+            None at all gives the scores of the training records.
+        weight : array of shape (n_records,) or (n_records, n_labels), optional
+        n_jobs : int, optional
+            For one label folds, for several labels are worked on at a time.
+        label : int, optional
+            Which label of ``warm_up`` the only column of ``sets`` is.
+        track : callable, optional
+            Wraps the folds of several labels, to show progress.
+
+        Returns
+        -------
+        out_of_fold : ndarray of shape (n_records, n_labels)
+        fitted : base
+            Fitted on all records.
+        """
+        features = self.features()
+        alone = sets.shape[1] == 1
+
+        def fit(fold: Any) -> Any:
+            rows = None if fold is None else fold[0]
+            inside = None if alone else n_jobs
+            fitted = clone(self.base).fit_labels(features, sets, rows=rows, sample_weight=weight, n_jobs=inside)
+            return fitted if fold is None else fitted.decision_function(features[fold[1]])
+
+        rounds = [*folds, None]
+        if alone:
+            *scored, fitted = Parallel(n_jobs=n_jobs, prefer="threads")(delayed(fit)(fold) for fold in rounds)
+        else:
+            *scored, fitted = [fit(fold) for fold in track(rounds)]
+        if not folds:
+            return fitted.decision_function(features), fitted
+        out_of_fold = np.zeros(sets.shape)
+        for (_, test), scores in zip(folds, scored):
+            out_of_fold[test] = scores
+        return out_of_fold, fitted
+
+
+class GramFeatures(SharedFeatures):
+    """Linear models over fewer records than features, fitted among the records' inner products.
+
+    A column that is added changes the products by one outer product; scores of records that a fold holds out come
+    with the fit; each link of a chain starts from the label's model without links.
+    """
+
+    base: LinearBase
+
+    def __init__(self, base: LinearBase, X: Any) -> None:
+        super().__init__(base, X)
+        values = X.data if sp.issparse(X) else X
+        if not np.isfinite(values).all():
+            raise ValueError("LinearBase: X must be finite; got NaN or infinity. Impute missing values first.")
+        self.products = gram(X)
+        self.started: np.ndarray | None = None
+
+    def append(self, column: np.ndarray) -> None:
+        """Add a feature (n_records,)."""
+        super().append(column)
+        held = np.flatnonzero(column)
+        self.products[np.ix_(held, held)] += np.outer(column[held], column[held])
+
+    def warm_up(self, sets: sp.csr_matrix, folds: Folds, weight: np.ndarray | None) -> None:
+        """Fit every label without links, on all records and in each fold, to start the links from."""
+        fits = [self._fit(sets, fold, weight).dual for fold in [*folds, None]]
+        self.started = np.stack(fits, axis=2)
+
+    def fit_folds(
+        self,
+        sets: sp.csr_matrix,
+        folds: Folds,
+        weight: np.ndarray | None = None,
+        *,
+        n_jobs: int | None = None,
+        label: int | None = None,
+        track: Callable[[Iterable[Any]], Iterable[Any]] = iter,
+    ) -> tuple[np.ndarray, LinearBase]:
+        """As ``SharedFeatures.fit_folds``."""
+        out_of_fold = np.zeros(sets.shape)
+        if sets.shape[1] == 1 and folds:
+            start = None if self.started is None or label is None else self.started[:, label]
+            fit = self._fit_together(sets, folds, weight, start)
+            for at, (_, test) in enumerate(folds):
+                out_of_fold[test, 0] = fit.scores[test, at]
+            return out_of_fold, self._fitted(fit.dual[:, -1:], fit.intercept[-1:], fit.n_iter[-1:])
+        for fold in track([*folds, None]):
+            fit = self._fit(sets, fold, weight)
+            if fold is not None:
+                out_of_fold[fold[1]] = fit.scores[fold[1]]
+        return out_of_fold if folds else fit.scores, self._fitted(fit.dual, fit.intercept, fit.n_iter)
+
+    def _fit(self, sets: sp.csr_matrix, fold: Any, weight: np.ndarray | None) -> Any:
+        target = sets.toarray().astype(bool)
+        return self._solve(target, self._cost(target, weight) * _counted(fold, len(target))[:, None])
+
+    def _fit_together(
+        self, sets: sp.csr_matrix, folds: Folds, weight: np.ndarray | None, start: np.ndarray | None
+    ) -> Any:
+        """One label on every fold and on all records, as the columns of one problem."""
+        target = sets.toarray().astype(bool)
+        counted = np.stack([_counted(fold, len(target)) for fold in [*folds, None]], axis=1)
+        cost = self._cost(target, weight) * counted
+        return self._solve(np.broadcast_to(target, cost.shape), cost, start)
+
+    def _solve(self, target: np.ndarray, cost: np.ndarray, start: np.ndarray | None = None) -> Any:
+        base = self.base
+        fit = fit_gram(self.products, target, cost, loss=base.loss, tol=base.tol, max_iter=base.max_iter, start=start)
+        base.warn_unconverged(fit.converged)
+        return fit
+
+    def _cost(self, target: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
+        cost = np.ones(target.shape) * self.base.C
+        if weight is not None:
+            cost *= weight if weight.ndim == 2 else weight[:, None]
+        if self.base.positive_weight is not None:
+            cost = np.where(target, cost * self.base.positive_weight, cost)
+        return cost
+
+    def _fitted(self, dual: np.ndarray, intercept: np.ndarray, n_iter: np.ndarray) -> LinearBase:
+        fitted = clone(self.base)
+        width = self.X.shape[1] + len(self.columns)
+        fitted.coef_ = np.empty((dual.shape[1], width), dtype=fitted.dtype)
+        for at in range(0, dual.shape[1], 64):
+            block = slice(at, at + 64)
+            fitted.coef_[block, : self.X.shape[1]] = (self.X.T @ dual[:, block]).T
+        for at, column in enumerate(self.columns, start=self.X.shape[1]):
+            fitted.coef_[:, at] = column @ dual
+        fitted.intercept_, fitted.n_iter_ = intercept.astype(fitted.dtype), n_iter
+        fitted.n_features_in_ = width
+        return fitted
+
+
+def append_columns(X: Any, columns: list[np.ndarray]) -> Any:
+    """``X`` with columns (n_records,) behind it, CSR or ndarray as ``X`` is."""
+    if not columns:
+        return X
+    added = np.stack(columns, axis=1).astype(X.dtype)
+    if sp.issparse(X):
+        return sp.csr_matrix(sp.hstack([X, sp.csr_matrix(added)], format="csr"))
+    return np.hstack([X, added])
+
+
+def _counted(fold: Any, n_records: int) -> np.ndarray:
+    counted = np.zeros(n_records)
+    counted[slice(None) if fold is None else fold[0]] = 1.0
+    return counted
