@@ -1,7 +1,7 @@
 """Random choices of the generated records, cheap one by one and the same on every machine."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -25,7 +25,7 @@ class Draws:
 
     def __init__(self, *seed: int) -> None:
         self._generator = np.random.Generator(np.random.PCG64(list(seed)))
-        self._block = iter(())
+        self._block: Iterator[float] = iter(())
 
     def uniform(self) -> float:
         """A number in [0, 1)."""

@@ -96,24 +96,24 @@ antihist|抗组胺药|抗过敏|氯雷他定/片,胶囊,糖浆|盐酸西替利�
 eye|眼科用药|滴眼|玻璃酸钠/滴眼液,滴眼液(0.3%)|左氧氟沙星滴眼/液|布林佐胺/滴眼液|拉坦前列素/滴眼液|妥布霉素地塞米松/滴眼液|吡嘧司特钾/滴眼液
 onco|抗肿瘤药|抗肿瘤|吉非替尼/片|甲磺酸奥希替尼=奥希替尼/片|盐酸埃克替尼=埃克替尼/片|卡培他滨/片|来曲唑/片|阿那曲唑/片
 nutri|营养及免疫调节药|营养支持|多种维生素/片（21）,片(29)|维生素C/片,泡腾片|维生素E/软胶囊|整蛋白型肠内营养剂/(粉剂)|肠内营养/粉剂(TP)|复方氨基酸/胶囊(8-11)
-"""  # noqa: E501 (a class a line)
+"""
 
 _INTERACTIONS = """
 antcoag antiplt moderate .8; antcoag nsaid major 1; antcoag lmwh major 1; antcoag antcoag major 1
 antcoag antifung major .6; antcoag antiarr moderate .6; antcoag antitb major .6; antcoag epilepsy moderate .5
 antcoag macro moderate .5; antcoag quinol moderate .4; antcoag tcmheart minor .3; lmwh antiplt moderate .4
-lmwh nsaid major .7; antiplt nsaid moderate .7; antiplt ppi minor .12; antiplt tcmheart minor .05
+lmwh nsaid major .7; antiplt nsaid moderate .7; antiplt ppi moderate .3; antiplt tcmheart minor .05
 acei arb major 1; acei acei major 1; arb arb major 1; acei mra moderate .8; acei potass moderate .7; acei arni major 1
-arb mra moderate .35; arb potass moderate .5; arb nsaid minor .4; acei nsaid moderate .5; arb arni major 1
+arb mra moderate .6; arb potass moderate .5; arb nsaid minor .4; acei nsaid moderate .5; arb arni major 1
 mra potass major .9; mra arni moderate .3; fdc acei major .8; fdc arb major .8; fdc potass minor .3
-bb nondhp major 1; bb bb major 1; bb insrapid minor .1; bb su minor .3; bb inhaled moderate .2; bb xanthine minor .3
+bb nondhp major 1; bb bb major 1; bb insrapid minor .3; bb insbasal minor .15; bb su minor .3; bb inhaled moderate .2; bb xanthine minor .3
 digoxin antiarr major .7; digoxin loop moderate .8; digoxin nondhp major .8; digoxin macro major .6
-digoxin bb minor .4; digoxin mra minor .5; nondhp statin moderate .5; ccb macro moderate .4; ccb bb minor .06
+digoxin bb minor .4; digoxin mra minor .5; nondhp statin moderate .5; ccb macro moderate .4; ccb bb minor .2
 statin macro major .7; statin antifung major .7; statin lipid2 moderate .35; statin statin major 1
-statin antiarr moderate .4; statin immuno moderate .3; statin antitb moderate .5; statin ccb minor .06
+statin antiarr moderate .4; statin immuno moderate .3; statin antitb moderate .5; statin ccb minor .3
 statin colch moderate .4; su glinide moderate .8; su su major 1; su quinol moderate .6; su antifung moderate .7
-insbasal su minor .3; insmix su minor .5; insmix insbasal moderate .7; insmix insrapid moderate .7
-insbasal quinol minor .4; insmix quinol minor .4; glp1 dpp4 moderate 1; dpp4 dpp4 major 1; biguanide sglt2 minor .05
+insbasal su moderate .5; insmix su minor .5; insmix insbasal moderate .7; insmix insrapid moderate .7
+insbasal quinol minor .4; insmix quinol minor .4; glp1 dpp4 moderate 1; dpp4 dpp4 major 1; biguanide sglt2 minor .1
 quinol calcium moderate .5; quinol iron moderate .6; quinol nsaid moderate .5; quinol antiarr major .7
 quinol steroid minor .5; quinol quinol major 1; quinol xanthine moderate .7; quinol antipsy major .4
 macro xanthine moderate .8; macro antiarr major .7; thyroid calcium moderate .6; thyroid iron moderate .7
@@ -130,6 +130,7 @@ onco antcoag major .5; onco ppi moderate .4; onco antifung moderate .5; urate an
 neurop opioid major .7; bicarb calcium minor .4; potass potass moderate .6; hepato immuno minor .1; iron calcium minor .2
 """
 
+_N_EVERYDAY = 30
 SEVERITIES = ("minor", "moderate", "major")
 _SALTS = ("盐酸", "硫酸", "酒石酸", "富马酸", "马来酸", "苯磺酸", "枸橼酸", "琥珀酸", "甲磺酸", "磷酸")
 _FIRST, _MIDDLE, _LAST = "恒锐舒诺迈卓宜博朗优", "维力欣同思伦畅可尔安", "宁泰康平达立适妥欣络"
@@ -158,10 +159,10 @@ class Group:
 
 
 @lru_cache(maxsize=1)
-def formulary(steep: float = 1.9) -> dict[str, Group]:
+def formulary() -> dict[str, Group]:
     """The classes with their drugs; weights are whole numbers, so that every machine draws alike.
 
-    ``steep`` is the exponent of the long tail among the ingredients of a class and the forms of one.
+    The first ingredients of the everyday classes outweigh the others more than those of the rare classes do.
 
     Examples
     --------
@@ -172,27 +173,22 @@ def formulary(steep: float = 1.9) -> dict[str, Group]:
     """
     groups: dict[str, Group] = {}
     counter = 0
-    for line in _BANK.strip().splitlines():
+    for place_of_class, line in enumerate(_BANK.strip().splitlines()):
+        steep, least = (6.0, 7000) if place_of_class < _N_EVERYDAY else (2.6, 60000)
         key, title, purpose, *items = line.split("|")
         drugs = []
         for rank, item in enumerate(items, start=1):
             called, _, forms = item.partition("/")
             ingredient, _, short = called.partition("=")
-            short = short or next(
-                (ingredient[len(s) :] for s in _SALTS if ingredient.startswith(s)), ingredient
-            )
+            short = short or next((ingredient[len(s) :] for s in _SALTS if ingredient.startswith(s)), ingredient)
             if not called.partition("=")[2] and len(short) < 3:
                 short = ingredient
             counter += 1
             nickname = ""
             if counter % 5 in (0, 2):
-                nickname = (
-                    _FIRST[counter % 10]
-                    + _MIDDLE[counter // 10 % 10]
-                    + _LAST[(counter + counter // 100) % 10]
-                )
+                nickname = _FIRST[counter % 10] + _MIDDLE[counter // 10 % 10] + _LAST[(counter + counter // 100) % 10]
             for place, form in enumerate(forms.split(","), start=1):
-                weight = max(1, round(1e6 / (rank**steep * place**steep)))
+                weight = least + round(1e6 / (rank**steep * place**steep))
                 drugs.append(Drug(ingredient + form, ingredient, short, nickname, key, weight))
         groups[key] = Group(key, title, purpose, tuple(drugs))
     return groups

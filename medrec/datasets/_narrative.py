@@ -11,11 +11,13 @@ from medrec.datasets._conditions import Condition, findings
 from medrec.datasets._draws import Draws
 from medrec.datasets._formulary import Drug, formulary
 
-NAMED_HOME = 0.62  # share of the drugs taken before admission that the history names
-NAMED_KEPT = 0.34  # share of the kept drugs that the treatment course names again
+NAMED_HOME = 0.68  # share of the drugs taken before admission that the history names
+NAMED_KEPT = 0.4  # share of the kept drugs that the treatment course names again
 NAMED_STOPPED = 0.85  # share of the stopped drugs whose stop the text tells
-NAMED_STARTED = 0.36  # share of the new drugs that the treatment course names
-FULL_NAME, NICKNAME = 0.33, 0.3  # how a drug is called; the rest by its ingredient without the salt
+NAMED_STARTED = 0.42  # share of the new drugs that the treatment course names
+CLASS_TOLD = 0.92  # share of the unnamed ones of which at least the class is told
+FULL_NAME = 0.42  # how a drug is called: by its full name, by a nickname where it has one,
+NICKNAME = 0.25  # else by its ingredient without the salt
 
 _HOME = (
     "平素口服{0}治疗",
@@ -32,6 +34,9 @@ _UNNAMED = (
     "曾{1}治疗，具体用药不详",
     "院外自行服药，具体药名及剂量不详",
 )
+_CLASS_HOME = ("服用{0}（具体不详）", "另服{0}，药名记不清", "院外用{0}", "长期{0}治疗")
+_CLASS_KEPT = ("继续{0}治疗", "{0}同前", "仍予{0}")
+_CLASS_STARTED = ("加用{0}", "予{0}{1}", "给予{0}对症治疗")
 _KEPT = ("继续{0}{1}", "原有{0}照旧", "{0}维持原剂量", "延用院外{0}{1}", "仍予{0}口服", "{0}续用")
 _STOPPED = (
     "{0}因{2}停用",
@@ -144,9 +149,9 @@ class Writer:
         if visit.main.acute:
             chief = f"{complaint}{days}天"
         else:
-            chief = self._draws.pick(
-                ("反复{0}{1}年，加重{2}天", "{0}{1}年余，再发{2}天", "发现{0}{1}年")
-            ).format(complaint, visit.years, days)
+            chief = self._draws.pick(("反复{0}{1}年，加重{2}天", "{0}{1}年余，再发{2}天", "发现{0}{1}年")).format(
+                complaint, visit.years, days
+            )
         return {
             "诊疗过程描述": self._course(visit),
             "入院情况": self._admission(visit),
@@ -170,18 +175,16 @@ class Writer:
 
     def _list(self, drugs: Sequence[Drug]) -> str:
         names = [self._call(drug) for drug in drugs]
-        return (
-            "、".join(names[:-1]) + self._draws.pick(("、", "及", "，")) + names[-1]
-            if len(names) > 1
-            else names[0]
-        )
+        return "、".join(names[:-1]) + self._draws.pick(("、", "及", "，")) + names[-1] if len(names) > 1 else names[0]
 
     def _say(self, variants: Sequence[str], ward: int, drugs: Sequence[Drug]) -> str:
         return self._phrase(variants, ward).format(self._list(drugs), self._groups[drugs[0].group].purpose)
 
-    def _swap(
-        self, one: tuple[Drug, str, Drug | None], alone: Sequence[str], both: Sequence[str], ward: int
-    ) -> str:
+    def _class(self, variants: Sequence[str], ward: int, drugs: Sequence[Drug]) -> str:
+        titles = list(dict.fromkeys(self._groups[drug.group].title for drug in drugs))
+        return self._phrase(variants, ward).format("、".join(titles), self._groups[drugs[0].group].purpose)
+
+    def _swap(self, one: tuple[Drug, str, Drug | None], alone: Sequence[str], both: Sequence[str], ward: int) -> str:
         drug, reason, other = one
         if other is None:
             return self._phrase(alone, ward).format(self._call(drug), "", reason)
@@ -202,7 +205,10 @@ class Writer:
             said.append(self._say(_HOME, visit.ward, named))
         if irregular:
             said.append(self._say(_IRREGULAR, visit.ward, irregular))
-        if silent and not said:
+        told = [drug for drug in silent if self._draws.chance(CLASS_TOLD)]
+        if told:
+            said.append(self._class(_CLASS_HOME, visit.ward, told))
+        elif silent and not said:
             said.append(self._phrase(_UNNAMED, visit.ward).format("", self._groups[silent[0].group].purpose))
         return said
 
@@ -266,7 +272,15 @@ class Writer:
             infused += [given for given in condition.in_hospital if draws.chance(0.12)]
         if infused:
             parts.append(self._phrase(_INFUSED, ward).format("、".join(infused)))
-        kept = [drug for drug in visit.kept if draws.chance(NAMED_KEPT)]
+        kept = []
+        untold = []
+        for drug in visit.kept:
+            if draws.chance(NAMED_KEPT):
+                kept.append(drug)
+            elif draws.chance(CLASS_TOLD * 0.7):
+                untold.append(drug)
+        if untold:
+            parts.append(self._class(_CLASS_KEPT, ward, untold))
         while kept:
             take = 1 + draws.below(3)
             parts.append(self._say(_KEPT, ward, kept[:take]))
@@ -276,6 +290,8 @@ class Writer:
         for drug in visit.started:
             if draws.chance(NAMED_STARTED):
                 parts.append(self._say(_STARTED, ward, [drug]))
+            elif draws.chance(CLASS_TOLD):
+                parts.append(self._class(_CLASS_STARTED, ward, [drug]))
             elif draws.chance(0.3):
                 purpose = self._groups[drug.group].purpose
                 parts.append(self._phrase(_STARTED_UNNAMED, ward).format("", purpose))

@@ -18,10 +18,12 @@ from medrec.datasets._formulary import Drug, formulary, interactions
 from medrec.datasets._narrative import Visit, Writer
 
 N_WARDS = 12
-FAVOURITE = 1.6  # a ward's favourite of a class weighs this many times the most common drug of the class
-KNOWN = 0.78  # share of chronic conditions that are treated before the first visit
-KEEP, KEEP_IRREGULAR = 0.84, 0.5  # chance that a drug taken at home is kept, without laboratory reasons
-START_MAIN, START_OTHER = 0.72, 0.3  # of the class's rate: chance that a class not taken yet is started
+FAVOURITE = 0.4  # a ward's favourite of a class weighs this many times the most common drug of the class
+KNOWN = 0.95  # share of chronic conditions that are treated before the first visit
+KEEP = 0.91
+KEEP_IRREGULAR = 0.55  # chance that a drug taken at home is kept, without laboratory reasons
+START_MAIN = 0.97
+START_OTHER = 0.45  # of the class's rate: chance that a class not taken yet is started
 MAX_DRUGS = 21
 _VISITS = tuple(accumulate((55, 22, 11, 6, 3, 2, 1)))
 _ETHNICITIES = ("汉族",) * 46 + ("回族", "满族", "蒙古族", "壮族")
@@ -86,10 +88,7 @@ class Clinic:
             if draws.chance(min(rate, 0.6) * (0.6 + age / 150)):
                 present.append(condition)
                 keys.add(condition.key)
-        names = {
-            c.key: c.names[min(draws.below(len(c.names)), draws.below(len(c.names)))]
-            for c in self._conditions
-        }
+        names = {c.key: c.names[min(draws.below(len(c.names)), draws.below(len(c.names)))] for c in self._conditions}
         years = {c.key: 1 + draws.below(20) for c in present}
         banned = ""
         ward = draws.below(N_WARDS)
@@ -103,13 +102,9 @@ class Clinic:
         for condition in present:
             if draws.chance(KNOWN):
                 for key, rate in condition.classes:
-                    if key not in regimen and key not in SHORT_COURSE and draws.chance(rate * 0.9):
-                        chosen = self._choose(
-                            draws.below(N_WARDS) if draws.chance(0.35) else ward, key, renal, banned
-                        )
-                        if not any(
-                            frozenset((chosen.name, d.name)) in self._major for d, _, _ in regimen.values()
-                        ):
+                    if key not in regimen and key not in SHORT_COURSE and draws.chance(rate):
+                        chosen = self._choose(draws.below(N_WARDS) if draws.chance(0.35) else ward, key, renal, banned)
+                        if not any(frozenset((chosen.name, d.name)) in self._major for d, _, _ in regimen.values()):
                             regimen[key] = (chosen, condition.key, draws.chance(0.16))
         bmi = 17.5 + (draws.uniform() + draws.uniform()) * 7 + ("dm" in keys) * 1.4
         month = 12 * 2012 + draws.below(12 * 7)
@@ -201,9 +196,9 @@ class Clinic:
             owner[key] = condition
             return True
 
-        for key, (drug, condition, irregular) in regimen.items():
+        for key, (drug, cause, irregular) in regimen.items():
             keep = (KEEP_IRREGULAR if irregular else KEEP) * min(1.0, effects.get(key, 1.0)) ** 0.7
-            if draws.chance(keep) and add(key, drug, condition):
+            if draws.chance(keep) and add(key, drug, cause):
                 visit.kept.append(drug)
                 continue
             gone.add(key)
@@ -211,9 +206,9 @@ class Clinic:
             other = None
             if target != "-":
                 target = key if target == "=" else target
-                if target not in final and target not in regimen or target == key:
+                if (target not in final and target not in regimen) or target == key:
                     chosen = self._choose(ward, target, renal, banned)
-                    if chosen.name != drug.name and add(target, chosen, condition):
+                    if chosen.name != drug.name and add(target, chosen, cause):
                         other = chosen
             visit.stopped.append((drug, reason, other))
         for condition in [main, *others]:
@@ -237,7 +232,7 @@ class Clinic:
             if key not in SHORT_COURSE and not draws.chance(0.06) and owner[key] in keys:
                 regimen[key] = (drug, owner[key], draws.chance(0.16))
 
-        diagnoses = [names[main.key]] + [names[c.key] for c in others if draws.chance(0.9)]
+        diagnoses = [names[main.key]] + [names[c.key] for c in others if draws.chance(0.96)]
         for _ in range(draws.below(4)):
             noise = draws.pick(NOISE_DIAGNOSES)
             if noise not in diagnoses:
@@ -270,6 +265,4 @@ class Clinic:
             drug = other()
             if drug is not None:
                 mates = [one for one in visit.kept if one.group == drug.group]
-                visit.past.append(
-                    (drug, self._reason(visit.main, drug.group)[0], mates[0] if mates else None)
-                )
+                visit.past.append((drug, self._reason(visit.main, drug.group)[0], mates[0] if mates else None))

@@ -69,9 +69,7 @@ def iter_records(n_records: int, *, seed: int = 0) -> Iterator[dict[str, Any]]:
     """
     for name, value, least in (("n_records", n_records, 1), ("seed", seed, 0)):
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise ValueError(
-                f"make_records: {name} must be a whole number of at least {least}; got {value!r}."
-            )
+            raise ValueError(f"make_records: {name} must be a whole number of at least {least}; got {value!r}.")
     dirt = Draws(seed, 652)
     return (_soil(record, dirt) for record in islice(Clinic(seed).records(), n_records))
 
@@ -126,8 +124,7 @@ def make_records(n_records: int = 2000, *, seed: int = 0) -> GeneratedRecords:
     Draws(seed, 653).shuffle(candidates)
     classes = {drug.name: formulary()[drug.group].title for drug in drugs}
     aliases = {
-        drug.name: tuple(dict.fromkeys(filter(None, (drug.ingredient, drug.short, drug.nickname))))
-        for drug in drugs
+        drug.name: tuple(dict.fromkeys(filter(None, (drug.ingredient, drug.short, drug.nickname)))) for drug in drugs
     }
     return GeneratedRecords(
         records=records,
@@ -204,9 +201,7 @@ def split_records(generated: GeneratedRecords, *, seed: int = 0) -> dict[str, li
         patient = int(record["患者序号"])
         of_patient[patient] = of_patient.get(patient, 0) + 1
     if len(of_patient) < len(SHARES):
-        raise ValueError(
-            f"split_records: needs at least 3 patients; got {len(of_patient)}. Make more records."
-        )
+        raise ValueError(f"split_records: needs at least 3 patients; got {len(of_patient)}. Make more records.")
     patients = list(of_patient)
     Draws(seed, 654).shuffle(patients)
     part_of = dict(zip(patients, SHARES))  # none is empty
@@ -225,9 +220,7 @@ def split_records(generated: GeneratedRecords, *, seed: int = 0) -> dict[str, li
     return parts
 
 
-def write_records(
-    generated: GeneratedRecords, folder: str | os.PathLike[str], *, seed: int = 0
-) -> list[Path]:
+def write_records(generated: GeneratedRecords, folder: str | os.PathLike[str], *, seed: int = 0) -> list[Path]:
     """Write the official folder: three parts, the candidates, and beside them truth and interactions.
 
     ``CDrugRed_train.jsonl`` has the drugs; ``CDrugRed_test-A.jsonl`` lacks the field and
