@@ -1,8 +1,11 @@
 """Files: written whole or not at all, read without running anything that stands in them."""
 
+import errno
+import io
 import json
 import os
 import platform
+import stat
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -14,13 +17,19 @@ from typing import IO, Any
 from medrec._checks import InputError
 from medrec._version import __version__
 
+FULL = frozenset(getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EIO", "EROFS") if hasattr(errno, name))
+"""Errors of the disk, not of the program, in the middle of writing."""
+
 
 @contextmanager
 def atomic_write(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[Any]]:
     """Open a file that takes its name only when the block ends well.
 
     The text goes to a temporary file in the same folder, which is flushed to disk and renamed; on an
-    error or an interrupt the old file stays as it was and the temporary one is removed.
+    error or an interrupt the old file stays as it was and the temporary one is removed. A process that
+    is killed outright (SIGKILL, power) cannot remove it: then a hidden ``.NAME.*.part`` may stay, which
+    no command reads and which may be deleted. An existing file keeps its permissions; a link is
+    written through.
 
     Parameters
     ----------
@@ -32,7 +41,8 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[A
     Raises
     ------
     InputError
-        When the folder is missing or cannot be written.
+        When the folder is missing or cannot be written, the path is no regular file or is read-only, or
+        the disk is full.
 
     Examples
     --------
@@ -43,34 +53,73 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[A
     ...     (pathlib.Path(folder) / "a.txt").read_text()
     'done'
     """
-    target = Path(path)
-    if target.is_dir():
-        raise InputError("is a folder; name a file to write", path=target)
-    try:
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
-    except OSError as error:
-        raise InputError(
-            f"cannot be written ({error.strerror}); name a folder that exists and is writable", path=target
-        ) from error
+    target, handle, temporary = _begin(path)
     try:
         text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
         with os.fdopen(handle, mode, **text) as file:  # type: ignore[call-overload]
             yield file
             file.flush()
             os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
+        os.chmod(temporary, _permissions(target))
         os.replace(temporary, target)
-    except BaseException:
+    except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise InputError(f"could not be written ({error.strerror}); nothing was changed", path=path) from error
         raise
+
+
+def check_writable(path: str | os.PathLike[str] | None) -> None:
+    """Refuse a file that could not be written, before the work that is to fill it; ``None`` passes.
+
+    Raises
+    ------
+    InputError
+        As ``atomic_write``.
+    """
+    if path is not None:
+        _, handle, temporary = _begin(path)
+        os.close(handle)
+        os.unlink(temporary)
+
+
+def _begin(path: str | os.PathLike[str]) -> tuple[Path, int, str]:
+    """The file that a path leads to, and an open temporary file beside it."""
+    target = Path(os.path.realpath(path))
+    if target.is_dir():
+        raise InputError("is a folder; name a file to write", path=path)
+    if target.exists() and not target.is_file():
+        raise InputError("is a device or pipe, no regular file; name a file to write", path=path)
+    if target.exists() and not os.access(target, os.W_OK):
+        raise InputError("is read-only; name another file, or make it writable", path=path)
+    try:
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.", suffix=".part")
+    except OSError as error:
+        raise InputError(
+            f"cannot be written ({error.strerror}); name a folder that exists and is writable", path=path
+        ) from error
+    return target, handle, temporary
+
+
+def _permissions(target: Path) -> int:
+    """Those of the file that is there, else what the process gives new files."""
+    if target.exists():
+        return stat.S_IMODE(target.stat().st_mode)
+    umask = os.umask(0)
+    os.umask(umask)
+    return 0o666 & ~umask
 
 
 FORMAT = 1
 """Version of the model file's layout; it changes when older readers could not read it."""
 
+MAX_MANIFEST = 2**20
+"""Bytes of manifest.json at most."""
+MAX_UNPACKED = 2**30
+"""Bytes that a model of any size may unpack to; a larger one by 200 times its size, far beyond what arrays do."""
+
 TRUSTED = (
+    "scipy.sparse._csr.csr_matrix",
     "medrec.decision.calibration.PlattCalibrator",
     "medrec.decision.rules.ExpectedJaccard",
     "medrec.decision.rules.Threshold",
@@ -95,7 +144,7 @@ TRUSTED = (
 """The types beyond scikit-learn's and NumPy's own that a model file may hold; all else is refused."""
 
 
-def save(model: Any, path: str | os.PathLike[str], **manifest: Any) -> None:
+def save(model: Any, path: str | os.PathLike[str], /, **manifest: Any) -> None:
     """Write a fitted model to one file; ``load`` reads it without executing anything in it.
 
     The file is a zip of ``manifest.json`` (versions, and what the caller adds) and ``model.skops``.
@@ -154,9 +203,15 @@ def load(path: str | os.PathLike[str]) -> Any:
     try:
         with zipfile.ZipFile(path) as archive:
             blob = archive.read("model.skops")
+        with zipfile.ZipFile(io.BytesIO(blob)) as parts:
+            unpacked = sum(part.file_size for part in parts.infolist())
+        if unpacked > max(MAX_UNPACKED, 200 * len(blob)):
+            raise InputError(f"would unpack to {unpacked / 2**30:.0f} GiB, which no model does; refused", path=path)
         return skops.io.loads(blob, trusted=list(TRUSTED))
     except UntrustedTypesFoundException as error:
         raise InputError(f"holds types that are not trusted, and was refused: {error}", path=path) from error
+    except InputError:
+        raise
     except Exception as error:  # any damage shows itself as whatever the parser met
         raise InputError(f"is damaged ({type(error).__name__}: {error}); copy or fit it again", path=path) from error
 
@@ -180,9 +235,14 @@ def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise InputError(f"is {kind}; write models with medrec.save or medrec fit", path=path)
     try:
         with zipfile.ZipFile(path) as archive:
+            if archive.getinfo("manifest.json").file_size > MAX_MANIFEST:
+                raise ValueError("manifest.json is too large")
             facts = json.loads(archive.read("manifest.json"))
-    except (KeyError, ValueError, zipfile.BadZipFile, OSError, EOFError) as error:
-        raise InputError("is a zip file but no medrec model (no readable manifest.json)", path=path) from error
+    except Exception as error:  # any damage shows itself as whatever the parser met
+        raise InputError(
+            "is a zip file but no medrec model (no readable manifest.json); name a file that medrec fit wrote",
+            path=path,
+        ) from error
     if not isinstance(facts, dict) or facts.get("format") != FORMAT:
         written = facts.get("medrec", "?") if isinstance(facts, dict) else "?"
         raise InputError(

@@ -1,6 +1,8 @@
 """The command line's words: every command and option, in one place."""
 
 import argparse
+from collections.abc import Callable
+from typing import Any
 
 from medrec._version import __version__
 
@@ -64,7 +66,7 @@ def build_parser() -> argparse.ArgumentParser:
     score.add_argument("--ddi", metavar="FILE", help="interactions: CSV drug,other[,severity] or JSON")
     score.add_argument("--json", action="store_true", help="print JSON")
 
-    data = _add(commands, "data", "look at, make or fetch data")
+    data = _add(commands, "data", "look at data, or make some")
     actions = data.add_subparsers(dest="action", required=True, metavar="ACTION")
     describe = _add(actions, "describe", "say what is in a source")
     describe.add_argument("data", metavar="SOURCE")
@@ -73,9 +75,6 @@ def build_parser() -> argparse.ArgumentParser:
     make.add_argument("--out", required=True, metavar="DIR", help="folder to write to")
     make.add_argument("--records", type=_positive, default=6000, metavar="N", help="records [%(default)s]")
     make.add_argument("--seed", type=_natural, default=0, metavar="N", help="[%(default)s]")
-    fetch = _add(actions, "fetch", "download public data, checked by its SHA-256")
-    fetch.add_argument("name", nargs="?", metavar="NAME", help="what to fetch; without it, what there is")
-    fetch.add_argument("--out", default="data", metavar="DIR", help="folder to write to [%(default)s]")
 
     _add(commands, "doctor", "say what this machine can do, and the cure for what it cannot")
     return parser
@@ -101,36 +100,35 @@ def _add_fit_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--decision", choices=DECISIONS, default="expected-jaccard", help="[%(default)s]")
     parser.add_argument("--device", choices=("cpu",), default="cpu", help="[%(default)s]")
-    parser.add_argument("--jobs", type=int, default=-1, metavar="N", help="cores; -1 is all [%(default)s]")
+    parser.add_argument("--jobs", type=_jobs, default=-1, metavar="N", help="cores; -1 is all [%(default)s]")
     parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="[%(default)s]")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="an option of the model, as base__C=3"
     )
 
 
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1; got {value}")
-    return value
+def _number(kind: Callable[[str], Any], least: float, most: float, rule: str) -> Callable[[str], Any]:
+    """The ``type=`` of an option whose number must be in a range; ``rule`` says so."""
+
+    def read(text: str) -> Any:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"must be {rule}; got {text!r}")
+        return value
+
+    return read
 
 
-def _natural(text: str) -> int:
-    value = int(text)
-    if not 0 <= value < 2**32:
-        raise argparse.ArgumentTypeError(f"must be between 0 and {2**32 - 1}; got {value}")
-    return value
+_positive = _number(int, 1, float("inf"), "a whole number of at least 1")
+_natural = _number(int, 0, 2**32 - 1, f"a whole number from 0 to {2**32 - 1}")
+_folds = _number(int, 2, float("inf"), "a whole number of at least 2")
+_rate = _number(float, 0, 1, "between 0 and 1, 0.05 for 5 %")
 
 
-def _folds(text: str) -> int:
-    value = int(text)
-    if value < 2:
-        raise argparse.ArgumentTypeError(f"must be at least 2; got {value}")
-    return value
-
-
-def _rate(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"must be between 0 and 1, 0.05 for 5 %; got {value}")
-    return value
+def _jobs(text: str) -> int:
+    if text != "-1" and not (text.isdecimal() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"must be -1 for all cores or a whole number of at least 1; got {text!r}")
+    return int(text)

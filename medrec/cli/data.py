@@ -1,4 +1,4 @@
-"""``medrec data describe | make | fetch``."""
+"""``medrec data describe | make``."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ from medrec.cli.options import read_source
 
 def run(parsed: Any) -> None:
     """Do the action that was asked for."""
-    {"describe": describe, "make": make, "fetch": fetch}[parsed.action](parsed)
+    {"describe": describe, "make": make}[parsed.action](parsed)
 
 
 def describe(parsed: Any) -> None:
@@ -28,18 +28,6 @@ def make(parsed: Any) -> None:
     folder = make_folder(parsed.out)
     for path in write_records(make_records(parsed.records, seed=parsed.seed), folder, seed=parsed.seed):
         note(f"{path}: written")
-
-
-def fetch(parsed: Any) -> None:
-    """Download public data, or say what there is."""
-    from medrec.datasets.fetch import PUBLIC, fetch_public
-
-    if parsed.name is None:
-        for name, public in PUBLIC.items():
-            print(f"{name:<14} {public.licence:<10} {public.about}")
-        return
-    for path in fetch_public(parsed.name, make_folder(parsed.out)):
-        note(f"{path}: checked")
 
 
 def make_folder(path: str) -> Path:

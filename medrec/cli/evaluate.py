@@ -1,11 +1,12 @@
 """``medrec evaluate``."""
 
 import json
-import sys
 import time
 from typing import Any
 
-from medrec._io import atomic_write
+from medrec._checks import InputError
+from medrec._io import atomic_write, check_writable
+from medrec.cli.messages import note
 from medrec.cli.options import fit, make_pipeline, read_graph, read_labelled
 from medrec.cli.tables import print_figures
 from medrec.metrics import evaluate
@@ -15,17 +16,25 @@ from medrec.tuning import cross_decide
 
 def run(parsed: Any) -> None:
     """Fit on some records, measure on others, print and write the figures."""
+    for path in (parsed.out, parsed.report):
+        check_writable(path)
     data = read_labelled(parsed.data, parsed.masks)
-    graph = read_graph(parsed.ddi, data)
+    graph = read_graph(parsed.ddi, data, parsed.data)
     start = time.perf_counter()
     if parsed.test is None:
+        if len(data) < 2 or (data.groups is not None and len(set(data.groups)) < 2):
+            raise InputError(f"{parsed.data}: folds need the records of two patients; give more, or --test")
         truth = data
         result = cross_decide(
             lambda: make_pipeline(parsed, data, graph), data, n_splits=parsed.cv, random_state=parsed.seed, fit=fit
         )
         protocol = f"{parsed.cv} folds" + ("" if data.groups is None else " by patient")
     else:
-        truth = read_labelled(parsed.test, parsed.masks).align(data.drug_names)
+        truth = read_labelled(parsed.test, parsed.masks)
+        try:
+            truth = truth.align(data.drug_names)
+        except ValueError as error:
+            raise InputError(f"{parsed.test}: {error}") from error
         pipeline = fit(make_pipeline(parsed, data, graph), data)
         scores = pipeline.predict_proba(truth.records)
         safe, decided, _ = pipeline[-1].decide(scores)
@@ -58,5 +67,6 @@ def run(parsed: Any) -> None:
             graph=graph,
             description={**truth.describe(), "protocol": protocol},
         )
+    for path in filter(None, (parsed.out, parsed.report)):
+        note(f"{path}: written")
     print_figures(f"{parsed.model} ({parsed.base}), {protocol}", figures)
-    sys.stdout.flush()

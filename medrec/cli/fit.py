@@ -3,14 +3,16 @@
 from typing import Any
 
 import medrec
+from medrec._io import check_writable
 from medrec.cli.messages import note
 from medrec.cli.options import fit, make_pipeline, read_graph, read_labelled
 
 
 def run(parsed: Any) -> None:
     """Learn a model from records and write it."""
+    check_writable(parsed.out)
     data = read_labelled(parsed.data, parsed.masks)
-    pipeline = fit(make_pipeline(parsed, data, read_graph(parsed.ddi, data)), data)
+    pipeline = fit(make_pipeline(parsed, data, read_graph(parsed.ddi, data, parsed.data)), data)
     medrec.save(
         pipeline,
         parsed.out,

@@ -1,6 +1,7 @@
 """What several commands make of their options."""
 
 import ast
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -36,16 +37,25 @@ def read_labelled(source: str, masks: str | None = None) -> Dataset:
     return data
 
 
-def read_graph(path: str | None, data: Dataset) -> DDIGraph | None:
-    """The interactions of ``--ddi``, else those that came with the data, in label order."""
+def read_graph(path: str | None, data: Dataset, source: str) -> DDIGraph | None:
+    """The interactions of ``--ddi``, else those that came with the data of ``source``, in label order."""
     from medrec.cli.messages import note
 
     if path is None:
-        return None if data.ddi is None else DDIGraph.from_edges(data.drug_names, data.ddi)
+        try:
+            return None if data.ddi is None else DDIGraph.from_edges(data.drug_names, data.ddi)
+        except ValueError as error:
+            raise InputError(f"{source}: {error}") from error
     graph = DDIGraph.from_file(Path(path), data.drug_names)
+    if not graph.n_pairs:
+        raise InputError(
+            "has no interaction between two drugs of the data, so no set would be checked; "
+            "give a table of these drugs, or leave --ddi out",
+            path=path,
+        )
     if graph.unmatched:
-        some = ", ".join(graph.unmatched[:3])
-        note(f"{path}: {len(graph.unmatched)} names are no drug of the data and were left out: {some} …")
+        some = ", ".join(graph.unmatched[:3]) + (" …" if len(graph.unmatched) > 3 else "")
+        note(f"{path}: {len(graph.unmatched)} names are no drug of the data and were left out: {some}")
     return graph
 
 
@@ -84,6 +94,8 @@ def fit(pipeline: Pipeline, data: Dataset) -> Pipeline:
 
 def _literal(text: str) -> Any:
     try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # what Python only warns of is no value but text
+            return ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return text

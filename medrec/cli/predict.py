@@ -7,10 +7,11 @@ from typing import IO, Any
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.pipeline import Pipeline
 
 import medrec
 from medrec._checks import InputError
-from medrec._io import atomic_write
+from medrec._io import atomic_write, check_writable
 from medrec.cli.messages import note
 from medrec.cli.options import read_source
 from medrec.datasets import Dataset
@@ -19,7 +20,13 @@ from medrec.decision.rules import first, ranked
 
 def run(parsed: Any) -> None:
     """Recommend drugs for records and write them."""
+    check_writable(parsed.out)
     pipeline = medrec.load(parsed.model)
+    if not isinstance(pipeline, Pipeline) or not all(hasattr(pipeline[-1], name) for name in ("decide", "drug_names_")):
+        raise InputError(
+            f"holds a {type(pipeline).__name__}, which does not read records; name a file that medrec fit wrote",
+            path=parsed.model,
+        )
     data = read_source(parsed.data, parsed.masks)
     sets, scores = recommend(pipeline, data, parsed.top_k, parsed.model)
     with atomic_write(parsed.out) as file:
@@ -33,13 +40,15 @@ def recommend(pipeline: Any, data: Dataset, top_k: int | None, path: Any) -> tup
     ``top_k`` takes the best drugs whatever the decision says; the interaction filter still holds.
     """
     schema = pipeline[0].schema
-    missing = [column for column in schema if column not in data.schema]
-    if missing:
-        raise InputError(
-            f"was fitted on records with a column {missing[0]!r}, which the data does not have; "
-            f"use data of the same format",
-            path=path,
-        )
+    for column, kind in schema.items():
+        found = data.schema.get(column)
+        if found != kind:
+            has = "does not have" if found is None else f"has as {found}"
+            raise InputError(
+                f"was fitted on records with a column {column!r} ({kind}), which the data {has}; "
+                f"use data of the same format and options",
+                path=path,
+            )
     scores = pipeline.predict_proba(data.records)
     recommender = pipeline[-1]
     if top_k is None:

@@ -22,7 +22,7 @@ def run(parsed: Any) -> None:
     sets, missing = read_predictions(parsed.pred, data)
     if missing:
         note(f"{parsed.pred}: {missing} of {len(data)} records have no prediction and count as empty sets")
-    graph = read_graph(parsed.ddi, data)
+    graph = read_graph(parsed.ddi, data, parsed.truth)
     results = {}
     for name in presets:
         try:

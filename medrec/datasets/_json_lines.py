@@ -2,9 +2,13 @@
 
 import gzip
 import json
+import math
 import os
+import re
+import reprlib
 import zlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -12,6 +16,23 @@ from medrec._checks import InputError
 
 MAX_LINE_BYTES = 8 * 2**20
 """The longest line that is read; a longer one is no record but a broken file."""
+MAX_JSON_BYTES = 2**30
+"""The largest file that is read as one JSON value, unpacked."""
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
+
+
+def shown(value: Any) -> str:
+    """How a value of any size and depth stands in a message.
+
+    Examples
+    --------
+    >>> len(shown("a" * 10**6)) < 70
+    True
+    """
+    return _SHORT.repr(value)
 
 
 def open_bytes(path: str | os.PathLike[str]) -> IO[bytes]:
@@ -20,7 +41,7 @@ def open_bytes(path: str | os.PathLike[str]) -> IO[bytes]:
     if source.is_dir():
         raise InputError("is a folder; name the file in it", path=source)
     try:
-        file: IO[bytes] = open(source, "rb")
+        file: IO[bytes] = source.open("rb")
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror}); check the path", path=source) from error
     return gzip.open(file) if source.suffix == ".gz" else file  # type: ignore[return-value]
@@ -32,6 +53,8 @@ def decode(raw: bytes, *, path: Any, line: int) -> str:
         raise InputError("begins with a byte-order mark; save the file as UTF-8 without BOM", path=path, line=line)
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise InputError("is UTF-16; convert it: iconv -f UTF-16 -t UTF-8", path=path, line=line)
+    if b"\0" in raw:
+        raise InputError("holds NUL bytes: no text file, or UTF-16; convert it to UTF-8", path=path, line=line)
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -44,26 +67,44 @@ def decode(raw: bytes, *, path: Any, line: int) -> str:
 
 
 def parse_json(text: str, *, path: Any, line: int | None = None) -> Any:
-    """The value of a JSON text; NaN and Infinity are refused, as is a key that stands twice."""
+    """The value of a JSON text.
+
+    Refused beyond what is no JSON: NaN and Infinity, numbers beyond the range of float64, a key that stands
+    twice, and escapes of half a character (a lone surrogate), which could not be written back.
+    """
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) != len(pairs):
             keys = [key for key, _ in pairs]
             twice = next(key for key in keys if keys.count(key) > 1)
-            raise InputError(f"field {twice!r} stands twice in one object; keep one", path=path, line=line)
+            raise InputError(f"field {shown(twice)} stands twice in one object; keep one", path=path, line=line)
         return found
+
+    def number(digits: str) -> float:
+        value = float(digits)
+        if math.isinf(value):
+            raise InputError(f"number {shown(digits)} is too large; correct it", path=path, line=line)
+        return value
 
     def constant(name: str) -> Any:
         raise InputError(f"{name} is not JSON; write null for a missing value", path=path, line=line)
 
     try:
-        return json.loads(text, object_pairs_hook=unique, parse_constant=constant)
+        value = json.loads(text, object_pairs_hook=unique, parse_constant=constant, parse_float=number)
+        if _SURROGATE.search(text):
+            json.dumps(value, ensure_ascii=False).encode()
+        return value
+    except UnicodeEncodeError as error:
+        raise InputError(
+            "holds half a character, an escape such as \\ud800 without its other half; remove it", path=path, line=line
+        ) from error
     except json.JSONDecodeError as error:
         where = line if line is not None else error.lineno
-        raise InputError(f"is not JSON ({error.msg} at column {error.colno})", path=path, line=where) from error
+        cut = "; the file may be cut off, copy it again" if error.pos >= len(text.rstrip()) - 1 else ""
+        raise InputError(f"is not JSON ({error.msg} at column {error.colno}){cut}", path=path, line=where) from error
     except RecursionError as error:
-        raise InputError("is nested too deeply", path=path, line=line) from error
+        raise InputError("is nested too deeply; a record is flat", path=path, line=line) from error
     except InputError:
         raise
     except ValueError as error:  # an integer of more digits than Python converts
@@ -76,10 +117,7 @@ def read_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
         number = 0
         while True:
             number += 1
-            try:
-                raw = file.readline(MAX_LINE_BYTES + 1)
-            except (OSError, EOFError, zlib.error) as error:
-                raise InputError(f"cannot be unpacked ({error}); copy it again", path=path, line=number) from error
+            raw = _read(file.readline, MAX_LINE_BYTES + 1, path, number)
             if not raw:
                 return
             if len(raw) > MAX_LINE_BYTES:
@@ -88,8 +126,10 @@ def read_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
             yield number, decode(raw, path=path, line=number)
 
 
-def read_objects(path: str | os.PathLike[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield ``(line number, object)`` of a JSON-lines file; blank lines are passed over.
+def read_objects(
+    path: str | os.PathLike[str], repairs: Counter[str] | None = None
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield ``(line number, object)`` of a JSON-lines file; blank lines are passed over, and counted in ``repairs``.
 
     Raises
     ------
@@ -98,6 +138,8 @@ def read_objects(path: str | os.PathLike[str]) -> Iterator[tuple[int, dict[str, 
     """
     for number, text in read_lines(path):
         if not text.strip():
+            if repairs is not None:
+                repairs["blank lines were passed over"] += 1
             continue
         value = parse_json(text, path=path, line=number)
         if not isinstance(value, dict):
@@ -112,7 +154,11 @@ def read_objects(path: str | os.PathLike[str]) -> Iterator[tuple[int, dict[str, 
 def read_json(path: str | os.PathLike[str]) -> Any:
     """The value of a whole JSON file."""
     with open_bytes(path) as file:
-        raw = file.read()
+        raw = _read(file.read, MAX_JSON_BYTES + 1, path)
+    if len(raw) > MAX_JSON_BYTES:
+        raise InputError(f"is larger than {MAX_JSON_BYTES // 2**30} GiB; write JSON lines instead", path=path)
+    if not raw.strip():
+        raise InputError("is empty", path=path, line=1)
     try:
         return parse_json(decode(raw, path=path, line=1), path=path)
     except InputError as error:
@@ -123,6 +169,15 @@ def read_json(path: str | os.PathLike[str]) -> Any:
         raise
 
 
+def first_byte(path: str | os.PathLike[str]) -> bytes:
+    """The first byte of a file that is no blank; empty where there is none."""
+    with open_bytes(path) as file:
+        while piece := _read(file.read, 2**16, path):
+            if start := piece.lstrip():
+                return start[:1]
+    return b""
+
+
 def read_names(path: str | os.PathLike[str]) -> list[str]:
     """A flat JSON array of unique, non-blank names, such as the candidate list."""
     names = read_json(path)
@@ -131,13 +186,22 @@ def read_names(path: str | os.PathLike[str]) -> list[str]:
     seen: set[str] = set()
     for position, name in enumerate(names, start=1):
         if not isinstance(name, str) or not name.strip():
-            raise InputError(f"item {position} is {name!r}; every item must be a name", path=path)
+            raise InputError(f"item {position} is {shown(name)}; every item must be a name", path=path)
         if name in seen:
-            raise InputError(f"item {position}: {name!r} stands twice; keep one", path=path)
+            raise InputError(f"item {position}: {shown(name)} stands twice; keep one", path=path)
         seen.add(name)
     if not names:
         raise InputError("holds no names", path=path)
     return names
+
+
+def _read(read: Callable[[int], bytes], size: int, path: Any, line: int | None = None) -> bytes:
+    try:
+        return read(size)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(f"cannot be unpacked ({error}); copy it again", path=path, line=line) from error
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror}); check the path", path=path, line=line) from error
 
 
 def _is_utf8(raw: bytes) -> bool:

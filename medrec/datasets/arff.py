@@ -11,10 +11,11 @@ import pandas as pd
 import scipy.sparse as sp
 
 from medrec._checks import InputError
-from medrec.datasets._json_lines import open_bytes, read_lines
+from medrec.datasets._json_lines import open_bytes, read_lines, shown
 from medrec.datasets.dataset import Dataset
 
 _ATTRIBUTE = re.compile(r"@attribute\s+('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\S+)\s+(.+)", re.IGNORECASE)
+_CELL = re.compile(r"([0-9]{1,9})\s+(\S.*)")
 _NUMERIC = {"numeric", "real", "integer"}
 
 
@@ -43,6 +44,7 @@ def read_arff(path: str | os.PathLike[str], *, labels: str | os.PathLike[str] | 
     """
     source = Path(path)
     names: list[str] = []
+    lines_of: dict[str, int] = {}
     nominal: list[list[str] | None] = []
     relation = ""
     rows: list[int] = []
@@ -69,17 +71,26 @@ def read_arff(path: str | os.PathLike[str], *, labels: str | os.PathLike[str] | 
             if match is None:
                 raise InputError("is no attribute: write @attribute NAME TYPE", path=source, line=line)
             names.append(_unquote(match[1]))
+            if names[-1] in lines_of:
+                rule = f"attribute {shown(names[-1])} stands at line {lines_of[names[-1]]} already; rename one"
+                raise InputError(rule, path=source, line=line)
+            lines_of[names[-1]] = line
             nominal.append(_kind(match[2].strip(), source, line))
         elif text.lower().startswith("@data"):
             in_data = True
         else:
-            raise InputError(f"is neither @relation, @attribute nor @data: {text[:40]!r}", path=source, line=line)
+            raise InputError(f"is neither @relation, @attribute nor @data: {shown(text)}", path=source, line=line)
     if not names or not n_rows:
         raise InputError("holds no attributes or no rows", path=source, line=1)
     matrix = sp.csr_matrix((values, (rows, columns)), shape=(n_rows, len(names)))
     label_names = _label_names(source, labels, names, relation)
     position = {name: at for at, name in enumerate(names)}
     label_at = [position[name] for name in label_names]
+    for at in label_at:
+        column = matrix[:, [at]].data
+        if nominal[at] is not None or not np.isin(column[~np.isnan(column)], (0, 1)).all():
+            rule = f"label {shown(names[at])} must be 0 or 1 in every row; declare it {{0,1}}"
+            raise InputError(rule, path=source, line=lines_of[names[at]])
     return _dataset(matrix, names, nominal, label_names, label_at)
 
 
@@ -114,18 +125,28 @@ def _cells(text: str, n_columns: int, path: Path, line: int) -> list[tuple[int, 
     if sparse and not text.endswith("}"):
         raise InputError("sparse row is cut off: '}' is missing", path=path, line=line)
     body = text[1:-1] if sparse else text
-    words = next(csv.reader([body], quotechar="'", skipinitialspace=True), [])
+    words = _split(body, path, line)
     if not sparse:
         if len(words) != n_columns:
             raise InputError(f"has {len(words)} values for {n_columns} attributes", path=path, line=line)
         return list(enumerate(word.strip() for word in words))
-    cells = []
+    cells: dict[int, str] = {}
     for word in words:
-        at, _, value = word.strip().partition(" ")
-        if not at.isdigit() or int(at) >= n_columns or not value:
-            raise InputError(f"sparse cell {word!r} is not 'NUMBER VALUE'", path=path, line=line)
-        cells.append((int(at), value.strip().strip("'\"")))
-    return cells
+        match = _CELL.fullmatch(word.strip())
+        if match is None or int(match[1]) >= n_columns:
+            rule = f"sparse cell {shown(word)} is not 'NUMBER VALUE' with a number below {n_columns}"
+            raise InputError(rule, path=path, line=line)
+        if int(match[1]) in cells:
+            raise InputError(f"gives attribute {match[1]} twice; keep one", path=path, line=line)
+        cells[int(match[1])] = match[2].strip("'\"")
+    return list(cells.items())
+
+
+def _split(text: str, path: Path, line: int) -> list[str]:
+    try:
+        return next(csv.reader([text], quotechar="'", skipinitialspace=True), [])
+    except csv.Error as error:
+        raise InputError(f"does not divide into values ({error})", path=path, line=line) from error
 
 
 def _value(word: str, words: list[str] | None, path: Path, line: int) -> float:
@@ -133,14 +154,14 @@ def _value(word: str, words: list[str] | None, path: Path, line: int) -> float:
         return np.nan
     if words is not None:
         if word not in words:
-            raise InputError(f"value {word!r} is not one of {', '.join(words[:5])}", path=path, line=line)
+            raise InputError(f"value {shown(word)} is not one of {', '.join(words[:5])}", path=path, line=line)
         return float(words.index(word))
     try:
         number = float(word)
     except ValueError:
-        raise InputError(f"value {word!r} is not a number", path=path, line=line) from None
+        raise InputError(f"value {shown(word)} is not a number", path=path, line=line) from None
     if not np.isfinite(number):
-        raise InputError(f"value {word!r} is not finite; write ? for missing", path=path, line=line)
+        raise InputError(f"value {shown(word)} is not finite; write ? for missing", path=path, line=line)
     return number
 
 
@@ -149,9 +170,11 @@ def _kind(kind: str, path: Path, line: int) -> list[str] | None:
     if kind.lower() in _NUMERIC:
         return None
     if not (kind.startswith("{") and kind.endswith("}")):
-        raise InputError(f"attribute type {kind!r} is neither numeric nor nominal", path=path, line=line)
-    words = [_unquote(word.strip()) for word in next(csv.reader([kind[1:-1]], quotechar="'", skipinitialspace=True))]
-    return None if words == ["0", "1"] else words
+        raise InputError(f"attribute type {shown(kind)} is neither numeric nor nominal", path=path, line=line)
+    words = [_unquote(word.strip()) for word in _split(kind[1:-1], path, line)]
+    if not words or len(set(words)) < len(words):
+        raise InputError(f"attribute type {shown(kind)} must list each value once", path=path, line=line)
+    return None if set(words) <= {"0", "1"} else words
 
 
 def _label_names(source: Path, labels: object, names: list[str], relation: str) -> list[str]:
@@ -160,9 +183,11 @@ def _label_names(source: Path, labels: object, names: list[str], relation: str) 
         found = [xml for xml in source.parent.glob("*.xml") if source.name.startswith(xml.stem)]
         path = max(found, key=lambda xml: len(xml.stem), default=None)
     if path is None:
-        match = re.search(r"-C\s+(-?\d+)", relation)
-        if match is None:
-            raise InputError("names no labels: put Mulan's XML beside it or MEKA's -C into @relation", path=source)
+        match = re.search(r"-C\s+(-?[0-9]{1,9})\b", relation)
+        if match is None or not 0 < abs(int(match[1])) <= len(names):
+            raise InputError(
+                "names no labels: put Mulan's XML beside it or MEKA's -C into @relation", path=source, line=1
+            )
         count = int(match[1])
         return names[:count] if count >= 0 else names[count:]
     try:
@@ -170,11 +195,17 @@ def _label_names(source: Path, labels: object, names: list[str], relation: str) 
             tree = ElementTree.parse(file)
     except ElementTree.ParseError as error:
         raise InputError(f"is not XML ({error})", path=path, line=error.position[0]) from error
+    except (ValueError, LookupError) as error:  # an encoding that the parser does not have
+        raise InputError(f"is not XML in UTF-8 ({error})", path=path, line=1) from error
     found_names = [str(one.get("name")) for one in tree.iter() if one.tag.rpartition("}")[2] == "label"]
     missing = [name for name in found_names if name not in set(names)]
     if missing or not found_names:
-        rule = f"names the label {missing[0]!r}, which {source.name} does not have" if missing else "names no labels"
+        rule = (
+            f"names the label {shown(missing[0])}, which {source.name} does not have" if missing else "names no labels"
+        )
         raise InputError(rule, path=path)
+    if len(set(found_names)) < len(found_names):
+        raise InputError("names a label twice; keep one", path=path)
     return found_names
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from medrec._checks import InputError
-from medrec.datasets._json_lines import read_names, read_objects
+from medrec.datasets._json_lines import read_names, read_objects, shown
 from medrec.datasets._values import CLEANERS, as_drugs, is_missing, note_repairs
 from medrec.datasets.dataset import Dataset
 
@@ -72,15 +72,20 @@ def read_cdrugred(path: str | os.PathLike[str], *, candidates: str | os.PathLike
         source = source / "CDrugRed_train.jsonl"
     list_path = Path(candidates) if candidates is not None else source.parent / CANDIDATES
     names = read_names(list_path) if candidates is not None or list_path.exists() else None
-    return parse_cdrugred(read_objects(source), names, path=source)
+    repairs: Counter[str] = Counter()
+    return parse_cdrugred(read_objects(source, repairs), names, path=source, repairs=repairs)
 
 
 def parse_cdrugred(
-    objects: Iterable[tuple[int, dict[str, Any]]], names: Sequence[str] | None, *, path: Any = None
+    objects: Iterable[tuple[int, dict[str, Any]]],
+    names: Sequence[str] | None,
+    *,
+    path: Any = None,
+    repairs: Counter[str] | None = None,
 ) -> Dataset:
     """A Dataset from ``(line, object)`` pairs of the CDrugRed schema; see ``read_cdrugred``."""
     known = None if names is None else set(names)
-    repairs: Counter[str] = Counter()
+    repairs = Counter() if repairs is None else repairs
     columns: dict[str, list[Any]] = {PATIENT: [], VISIT: [], **{column: [] for column in SCHEMA}}
     drugs: list[list[str]] = []
     line_of: dict[str, int] = {}
@@ -89,7 +94,7 @@ def parse_cdrugred(
         visit = clean[VISIT]
         if visit in line_of:
             raise InputError(
-                f"visit {visit!r} ({VISIT}) stands at line {line_of[visit]} already; give each visit its own",
+                f"visit {shown(visit)} ({VISIT}) stands at line {line_of[visit]} already; give each visit its own",
                 path=path,
                 line=line,
             )
@@ -120,7 +125,7 @@ def _clean_record(
     clean: dict[str, Any] = {}
     for field in record:
         if field not in SCHEMA and field not in (PATIENT, VISIT, DRUGS):
-            repairs[f"field {field!r} is not in the published schema and was left out of the features"] += 1
+            repairs[f"field {shown(field)} is not in the published schema and was left out of the features"] += 1
     for column, kind in SCHEMA.items():
         value = record.get(column)
         try:
@@ -133,6 +138,8 @@ def _clean_record(
             repairs[f"blank items of {column} were dropped"] += 1
         elif kind == "text" and isinstance(value, list):
             repairs[f"{column} written as a list was joined"] += 1
+        elif kind == "number" and isinstance(value, str) and not is_missing(value):
+            repairs[f"{column} written as text was read as a number"] += 1
     if not any(clean[column] for column, kind in SCHEMA.items() if kind in ("text", "codes")):
         raise InputError("record has neither text nor diagnoses; remove it or fill it", path=path, line=line)
     for column, fallback in ((PATIENT, None), (VISIT, str(line))):
@@ -142,13 +149,23 @@ def _clean_record(
                 raise InputError(f"field {column!r} is missing; every record needs its patient", path=path, line=line)
             value = fallback
             repairs[f"records without {column} got their line number"] += 1
-        if isinstance(value, (bool, list, dict, float)):
-            raise InputError(f"field {column!r} must be a number or text; got {value!r}", path=path, line=line)
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+            repairs[f"{column} written with decimals was read as a whole number"] += 1
+        if isinstance(value, bool) or not isinstance(value, (str, int)):
+            raise InputError(
+                f"field {column!r} must be a whole number or text; got {shown(value)}", path=path, line=line
+            )
         clean[column] = str(value).strip()
+    value = record.get(DRUGS)
     try:
-        clean[DRUGS] = as_drugs(record.get(DRUGS), known)
+        clean[DRUGS] = as_drugs(value, known)
     except ValueError as error:
         raise InputError(f"field {DRUGS!r} {error}", path=path, line=line) from None
+    if isinstance(value, str) and not is_missing(value):
+        repairs[f"{DRUGS} written as one string was cut into a list"] += 1
+    elif isinstance(value, list) and len(clean[DRUGS]) < len(value):
+        repairs[f"blank or repeated items of {DRUGS} were dropped"] += 1
     return clean
 
 

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -78,13 +79,18 @@ def read_dialmed(path: str | os.PathLike[str], *, masks: str = "drop") -> Datase
 
 def _read_labels(path: Path) -> list[str]:
     labels = read_json(path)
-    if not isinstance(labels, dict) or sorted(labels.values()) != list(range(len(labels))):
+    numbers: list[Any] = list(labels.values()) if isinstance(labels, dict) else [None]
+    if any(type(number) is not int for number in numbers) or sorted(numbers) != list(range(len(numbers))):
         raise InputError("must map each drug to its number, 0, 1, 2 …", path=path, line=1)
+    if not labels or not all(name.strip() for name in labels):
+        raise InputError("must name at least one drug, and none by blanks", path=path, line=1)
     return sorted(labels, key=labels.__getitem__)
 
 
 def _read_ddi(path: Path) -> list[tuple[str, str]]:
     table = read_json(path)
-    if not isinstance(table, dict) or not all(isinstance(others, list) for others in table.values()):
+    if not isinstance(table, dict) or not all(
+        isinstance(others, list) and all(isinstance(other, str) for other in others) for others in table.values()
+    ):
         raise InputError("must map each drug to the list of drugs it interacts with", path=path, line=1)
     return [(drug, other) for drug, others in table.items() for other in others]

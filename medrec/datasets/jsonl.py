@@ -1,6 +1,7 @@
 """medrec's own format: one JSON object a line, the first of which says what the columns are."""
 
 import json
+import math
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -9,8 +10,8 @@ import pandas as pd
 
 from medrec._checks import InputError
 from medrec._io import atomic_write
-from medrec.datasets._json_lines import read_objects
-from medrec.datasets._values import CLEANERS, as_drugs, is_missing
+from medrec.datasets._json_lines import read_objects, shown
+from medrec.datasets._values import CLEANERS, as_drugs
 from medrec.datasets.cdrugred import sets_from_names
 from medrec.datasets.dataset import KINDS, Dataset, interactions_frame
 
@@ -22,7 +23,7 @@ def read_jsonl(path: str | os.PathLike[str]) -> Dataset:
 
     The first line is the header, every other line a record::
 
-        {"medrec": 1, "schema": {"note": "text", "age": "number"}, "drugs": ["甲", "乙"], "ddi": [["甲", "乙", "major"]]}
+        {"medrec": 1, "schema": {"note": "text", "age": "number"}, "drugs": ["甲", "乙"], "ddi": [["甲", "乙"]]}
         {"id": "v1", "patient": "p1", "note": "发热三天", "age": 61, "drugs": ["甲"]}
 
     ``schema`` gives the kind of each column (``medrec.datasets.KINDS``). ``drugs`` (label order) and ``ddi``
@@ -55,18 +56,24 @@ def read_jsonl(path: str | os.PathLike[str]) -> Dataset:
     for line, record in lines:
         unknown = [field for field in record if field not in schema and field not in _RESERVED]
         if unknown:
-            raise InputError(f"field {unknown[0]!r} is not in the header's schema; add it there", path=path, line=line)
+            raise InputError(
+                f"field {shown(unknown[0])} is not in the header's schema; add it there", path=path, line=line
+            )
         for column, kind in schema.items():
             value = record.get(column)
             try:
                 columns[column].append([] if value is None and kind == "dialogue" else CLEANERS[kind](value))
             except ValueError as error:
                 raise InputError(f"field {column!r} {error}", path=path, line=line) from None
-        if all(is_missing(columns[column][-1]) or columns[column][-1] == [] for column in schema):
+        if all(_is_blank(columns[column][-1]) for column in schema):
             raise InputError("record is empty: no column of the schema has a value", path=path, line=line)
         identifier = _identifier(record, "id", path, line) or str(line - at)
         if identifier in line_of:
-            raise InputError(f"id {identifier!r} stands at line {line_of[identifier]} already", path=path, line=line)
+            raise InputError(
+                f"id {shown(identifier)} stands at line {line_of[identifier]} already; give each record its own",
+                path=path,
+                line=line,
+            )
         line_of[identifier] = line
         ids.append(identifier)
         patients.append(_identifier(record, "patient", path, line))
@@ -80,7 +87,8 @@ def read_jsonl(path: str | os.PathLike[str]) -> Dataset:
         names = sorted({drug for row in drugs for drug in row})
     groups = None
     if any(patient is not None for patient in patients):
-        groups = [f"patient {p}" if p is not None else f"record {i}" for p, i in zip(patients, ids)]
+        taken = set(patients)
+        groups = [p if p is not None else _unused(f"record {i}", taken) for p, i in zip(patients, ids)]
     records = pd.DataFrame({column: pd.Series(values, dtype=object) for column, values in columns.items()})
     for column, kind in schema.items():
         if kind == "number":
@@ -109,7 +117,7 @@ def write_jsonl(dataset: Dataset, path: str | os.PathLike[str]) -> None:
             if dataset.groups is not None:
                 record["patient"] = str(dataset.groups[row])
             for column, values in zip(dataset.schema, columns):
-                if not is_missing(values[row]):
+                if not _is_blank(values[row]):
                     record[column] = values[row]
             start, end = dataset.Y.indptr[row : row + 2]
             record["drugs"] = [dataset.drug_names[at] for at in dataset.Y.indices[start:end]]
@@ -126,13 +134,13 @@ def _read_header(
         raise refuse('must be the first line and hold "medrec": 1 and a "schema"')
     unknown = set(header) - {"medrec", "schema", "drugs", "ddi"}
     if unknown:
-        raise refuse(f"has an unknown field {min(unknown)!r}")
+        raise refuse(f"has an unknown field {shown(min(unknown))}; it takes medrec, schema, drugs and ddi")
     schema = header.get("schema")
     if not isinstance(schema, dict) or not schema:
         raise refuse('needs "schema": the kind of each column')
     for column, kind in schema.items():
         if not isinstance(kind, str) or kind not in KINDS:
-            raise refuse(f"gives {column!r} the kind {kind!r}; kinds are {', '.join(KINDS)}")
+            raise refuse(f"gives {shown(column)} the kind {shown(kind)}; kinds are {', '.join(KINDS)}")
         if column in _RESERVED:
             raise refuse(f"names a column {column!r}, which is reserved")
     names = header.get("drugs")
@@ -145,7 +153,11 @@ def _read_header(
     if pairs is None:
         return schema, names, None
     if not isinstance(pairs, list) or not all(
-        isinstance(pair, list) and len(pair) in (2, 3) and all(isinstance(p, str) for p in pair[:2]) for pair in pairs
+        isinstance(pair, list)
+        and len(pair) in (2, 3)
+        and all(isinstance(part, str) and part.strip() for part in pair[:2])
+        and (len(pair) == 2 or pair[2] is None or isinstance(pair[2], str))
+        for pair in pairs
     ):
         raise refuse('must give "ddi" as a list of [drug, other] or [drug, other, severity]')
     return schema, names, interactions_frame(pairs)
@@ -156,5 +168,18 @@ def _identifier(record: dict[str, Any], field: str, path: Any, line: int) -> str
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (str, int)) or not str(value).strip():
-        raise InputError(f"field {field!r} must be a number or text; got {value!r}", path=path, line=line)
+        raise InputError(f"field {field!r} must be a number or text; got {shown(value)}", path=path, line=line)
     return str(value)
+
+
+def _is_blank(value: Any) -> bool:
+    """Whether a cleaned value says nothing."""
+    if isinstance(value, str):
+        return not value.strip()
+    return value is None or value == [] or (isinstance(value, float) and math.isnan(value))
+
+
+def _unused(name: str, taken: set[str | None]) -> str:
+    while name in taken:
+        name += "'"
+    return name

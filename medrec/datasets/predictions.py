@@ -2,13 +2,14 @@
 
 import csv
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import scipy.sparse as sp
 
 from medrec._checks import InputError
-from medrec.datasets._json_lines import read_json, read_lines, read_objects
+from medrec.datasets._json_lines import first_byte, read_json, read_lines, read_objects, shown
 from medrec.datasets._values import as_drugs
 from medrec.datasets.cdrugred import sets_from_names
 from medrec.datasets.dataset import Dataset
@@ -44,63 +45,78 @@ def read_predictions(path: str | os.PathLike[str], data: Dataset) -> tuple[sp.cs
         raise InputError("the true records repeat an id, so predictions cannot be told apart; give each its own")
     known = set(data.drug_names)
     found: dict[int, list[str]] = {}
-    for where, identifier, drugs in _entries(path):
+    for refuse, identifier, drugs in _entries(path):
         if not isinstance(identifier, (str, int)) or isinstance(identifier, bool):
-            raise InputError(f"has the id {identifier!r}; write text", path=path, line=where)
+            raise refuse(f"has the id {shown(identifier)}; write text")
         row = position.get(str(identifier))
         if row is None:
-            raise InputError(f"id {str(identifier)!r} is no record of the truth", path=path, line=where)
+            raise refuse(f"id {shown(str(identifier))} is no record of the truth; remove it")
         if row in found:
-            raise InputError(f"id {str(identifier)!r} stands twice; keep one", path=path, line=where)
+            raise refuse(f"id {shown(str(identifier))} stands twice; keep one")
         if not isinstance(drugs, list):
-            raise InputError(f"drugs must be a list of names; got {str(drugs)[:60]!r}", path=path, line=where)
+            raise refuse(f"drugs must be a list of names; got {shown(drugs)}")
         try:
             found[row] = as_drugs(drugs, known)
         except ValueError as error:
-            raise InputError(str(error), path=path, line=where) from None
+            raise refuse(str(error)) from None
     return sets_from_names([found.get(row, []) for row in range(len(data))], data.drug_names), len(data) - len(found)
 
 
-def _entries(path: str | os.PathLike[str]) -> Iterator[tuple[int, Any, Any]]:
-    """``(line or item, id, drugs)`` of a file in any of the three forms."""
-    start = next((text for _, text in read_lines(path) if text.strip()), "").lstrip()
+def _entries(path: str | os.PathLike[str]) -> Iterator[tuple[Callable[[str], InputError], Any, Any]]:
+    """``(error that says where, id, drugs)`` of each entry of a file in any of the three forms."""
+    start = first_byte(path)
     if not start:
         raise InputError("is empty", path=path, line=1)
-    if start.startswith("["):
-        entries = read_json(path)
-        if not isinstance(entries, list):
-            raise InputError("must be a JSON array", path=path, line=1)
-        for item, entry in enumerate(entries, start=1):
+    if start == b"[":
+        for item, entry in enumerate(read_json(path), start=1):
+            refuse = partial(_refuse, path, f"item {item} ", None)
             if not isinstance(entry, dict) or not {"ID", "prediction"} <= set(entry):
-                raise InputError('must be {"ID": …, "prediction": […]}', path=path, line=item)
-            yield item, entry["ID"], entry["prediction"]
-    elif start.startswith("{"):
+                raise refuse(f'must be {{"ID": …, "prediction": […]}}; got {shown(entry)}')
+            yield refuse, entry["ID"], entry["prediction"]
+    elif start == b"{":
         for line, entry in read_objects(path):
+            refuse = partial(_refuse, path, "", line)
             if not {"id", "drugs"} <= set(entry):
-                raise InputError('must be {"id": …, "drugs": […]}', path=path, line=line)
-            yield line, entry["id"], entry["drugs"]
+                raise refuse(f'must be {{"id": …, "drugs": […]}}; got {shown(entry)}')
+            yield refuse, entry["id"], entry["drugs"]
     else:
-        yield from _csv_entries(path)
+        for line, identifier, names in _csv_entries(path):
+            yield partial(_refuse, path, "", line), identifier, names
+
+
+def _refuse(path: Any, item: str, line: int | None, rule: str) -> InputError:
+    return InputError(item + rule, path=path, line=line)
+
+
+def _csv_rows(path: str | os.PathLike[str]) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader((text for _, text in read_lines(path)), strict=True)
+    try:
+        for cells in reader:
+            yield reader.line_num, cells
+    except csv.Error as error:
+        raise InputError(f"is not CSV ({error})", path=path, line=reader.line_num) from error
 
 
 def _csv_entries(path: str | os.PathLike[str]) -> Iterator[tuple[int, str, list[str]]]:
-    reader = csv.reader(text for _, text in read_lines(path))
-    header = [name.strip() for name in next(reader, [])]
+    rows = _csv_rows(path)
+    header = [name.strip() for name in next(rows, (1, []))[1]]
     if "id" not in header or "drug" not in header:
         raise InputError("is neither JSON nor CSV with the columns id and drug", path=path, line=1)
     at, drug = header.index("id"), header.index("drug")
     found: dict[str, tuple[int, list[str]]] = {}
     last = None
-    for cells in reader:
+    for line, cells in rows:
         if not any(cell.strip() for cell in cells):
             continue
         if len(cells) != len(header):
-            raise InputError(f"has {len(cells)} cells for {len(header)} columns", path=path, line=reader.line_num)
+            raise InputError(f"has {len(cells)} cells for {len(header)} columns", path=path, line=line)
         identifier = cells[at]
         if identifier != last and identifier in found:
-            raise InputError(f"id {identifier!r} stands apart from its lines above", path=path, line=reader.line_num)
+            raise InputError(
+                f"id {shown(identifier)} stands apart from its lines above; keep them together", path=path, line=line
+            )
         last = identifier
-        drugs = found.setdefault(identifier, (reader.line_num, []))[1]
+        drugs = found.setdefault(identifier, (line, []))[1]
         if cells[drug]:
             drugs.append(cells[drug])
     for identifier, (line, drugs) in found.items():

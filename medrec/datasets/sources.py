@@ -19,7 +19,7 @@ def read_synthetic(options: str) -> Dataset:
     values = {"records": 2000, "seed": 0}
     for part in filter(None, options.split(",")):
         name, _, value = part.partition("=")
-        if name not in values or not value.isdigit():
+        if name not in values or not (value.isdecimal() and len(value) < 10):
             raise InputError(f"synthetic:{options}: write synthetic:records=2000,seed=0; got {part!r}")
         values[name] = int(value)
     if values["records"] < 1:

@@ -3,6 +3,7 @@
 import csv
 import json
 from pathlib import Path
+from reprlib import repr as brief
 from typing import Any, NamedTuple
 
 from medrec._checks import InputError
@@ -57,7 +58,7 @@ def read_interactions(path: Any) -> tuple[list[Interaction], list[str]]:
             if name is None and name is other:
                 continue  # a name that was listed without interactions
             if not isinstance(name, str) or not name.strip():
-                raise InputError(f"a drug name must be non-empty text; got {name!r}", path=path, line=line)
+                raise InputError(f"a drug name must be non-empty text; got {brief(name)}", path=path, line=line)
             names[name] = None
         if other is None:
             continue
@@ -106,6 +107,8 @@ def _json_items(text: str, path: Path) -> list[tuple[int, Any, Any, Any]]:
         content = json.loads(text)
     except json.JSONDecodeError as error:
         raise InputError(f"is not JSON ({error.msg}); check the file", path=path, line=error.lineno) from error
+    except ValueError as error:  # a number of more digits than Python converts
+        raise InputError(f"holds a value that cannot be read ({error})", path=path) from error
     except RecursionError as error:
         raise InputError("is nested too deeply to be an interaction table", path=path) from error
     items: list[tuple[int, Any, Any, Any]] = []
@@ -116,10 +119,12 @@ def _json_items(text: str, path: Path) -> list[tuple[int, Any, Any, Any]]:
             elif isinstance(others, list):
                 for other in others:
                     if not isinstance(other, str):
-                        raise InputError(f"{drug!r} must list names; got {other!r} in its list", path=path, line=number)
+                        raise InputError(
+                            f"{drug!r} must list names; got {brief(other)} in its list", path=path, line=number
+                        )
                     items.append((number, drug, other, None))
             else:
-                raise InputError(f"{drug!r} must have a list of names; got {others!r}", path=path, line=number)
+                raise InputError(f"{drug!r} must have a list of names; got {brief(others)}", path=path, line=number)
             if not others:
                 items.append((number, drug, None, None))
     elif isinstance(content, list):
@@ -128,7 +133,7 @@ def _json_items(text: str, path: Path) -> list[tuple[int, Any, Any, Any]]:
                 one = [one["drug"], one["other"], one.get("severity")]
             if not isinstance(one, list) or len(one) not in (2, 3) or not isinstance(one[1], str):
                 raise InputError(
-                    f"each item must be [drug, other] or [drug, other, severity]; got {json.dumps(one)[:80]}",
+                    f"each item must be [drug, other] or [drug, other, severity]; got {brief(one)}",
                     path=path,
                     line=number,
                 )
