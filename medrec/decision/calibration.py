@@ -13,10 +13,11 @@ from medrec._checks import check_scores, check_sets
 class PlattCalibrator(BaseEstimator):
     r"""Scores to probabilities by one sigmoid a label.
 
-    For label :math:`l` the probability is :math:`\sigma(a_l s + b_l)`. A pooled pair :math:`(a, b)` is fitted on the
-    scores of all labels; each label's own pair maximises its log-likelihood less
-    :math:`\tfrac{\lambda}{2}\,[((a_l - a)/a)^2 + (b_l - b)^2]`, so a label with few positives keeps the pooled sigmoid
-    and a frequent one gets its own.
+    For label :math:`l` the probability is :math:`\sigma(a_l s + b_l)` with :math:`a_l \ge 0`: a higher score never
+    means a lower probability, and scores that rank a label backwards count for nothing. A pooled pair
+    :math:`(a, b)` is fitted on the scores of all labels, towards the targets of Lin, Lin & Weng; each label's own
+    pair maximises its log-likelihood less :math:`\tfrac{\lambda}{2}\,[((a_l - a)/a)^2 + (b_l - b)^2]`, so a label with few
+    positives keeps the pooled sigmoid and a frequent one gets its own. Where the pooled slope is 0, so is every label's.
 
     Parameters
     ----------
@@ -29,7 +30,7 @@ class PlattCalibrator(BaseEstimator):
     Attributes
     ----------
     slope_, intercept_ : ndarray of shape (n_labels,)
-        :math:`a_l` and :math:`b_l`.
+        :math:`a_l`, never below 0, and :math:`b_l`.
 
     References
     ----------
@@ -48,83 +49,134 @@ class PlattCalibrator(BaseEstimator):
         self.shrinkage = shrinkage
         self.max_iter = max_iter
 
-    def fit(self, scores: Any, Y: Any, groups: Any = None) -> "PlattCalibrator":
+    def fit(self, scores: Any, Y: Any, groups: Any = None, sample_weight: Any = None) -> "PlattCalibrator":
         """Learn the sigmoids from out-of-fold ``scores`` (n_records, n_labels) and the sets ``Y``.
+
+        Parameters
+        ----------
+        scores : array of shape (n_records, n_labels)
+            Scores of models that did not see the record.
+        Y : CSR or array of shape (n_records, n_labels)
+            The drugs of each record, 0 or 1.
+        groups : ignored
+            Taken because decision rules take it.
+        sample_weight : array of shape (n_records,) or (n_records, n_labels), optional
+            How often each record, or each record and drug, counts.
 
         Raises
         ------
         ValueError
-            When the two have different shapes or scores are not finite.
+            When shapes differ, scores are not finite, or a weight is negative.
         """
         if not self.shrinkage >= 0:
             raise ValueError(f"PlattCalibrator: shrinkage must be at least 0; got {self.shrinkage}.")
         sets = check_sets(Y, who="PlattCalibrator")
         scores = check_scores(scores, who="PlattCalibrator", shape=sets.shape)
         target = sets.toarray().astype(bool)
-        pooled = self._newton(scores.reshape(-1, 1), target.reshape(-1, 1), None)
-        if not np.isfinite(self.shrinkage):
-            self.slope_, self.intercept_ = (np.repeat(value, sets.shape[1]) for value in pooled)
+        weight = _weights(sample_weight, sets.shape)
+        counted = weight > 0
+        spread = scores[counted].std() if counted.any() else 0.0
+        # With nothing to learn from, the slope stays where it starts: one unit of spread is one of log-odds.
+        start = 1.0 / spread if spread > 1e-9 * np.abs(scores).max(initial=0.0) else 1.0
+        flat = (one.reshape(-1, 1) for one in (scores, target, weight))
+        pooled = _fit(*flat, centre=(start, 0.0), penalty=1e-6, smooth=True, max_iter=self.max_iter)
+        if np.isfinite(self.shrinkage):
+            centre = float(pooled[0][0]), float(pooled[1][0])
+            self.slope_, self.intercept_ = _fit(
+                scores, target, weight, centre=centre, penalty=self.shrinkage, smooth=False, max_iter=self.max_iter
+            )
         else:
-            self.slope_, self.intercept_ = self._newton(scores, target, (pooled[0][0], pooled[1][0]))
+            self.slope_, self.intercept_ = (np.repeat(value, sets.shape[1]) for value in pooled)
         return self
 
     def transform(self, scores: Any) -> np.ndarray:
         """Probabilities (n_records, n_labels) of ``scores`` of the same shape."""
         check_is_fitted(self)
         scores = check_scores(scores, who="PlattCalibrator")
+        if scores.shape[1] != len(self.slope_):
+            raise ValueError(f"PlattCalibrator: scores must be of {len(self.slope_)} labels; got {scores.shape[1]}.")
         return expit(scores * self.slope_ + self.intercept_)
 
-    def _newton(
-        self, scores: np.ndarray, target: np.ndarray, pooled: tuple[float, float] | None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Fit every column's sigmoid by damped Newton steps, all columns in step."""
-        n_records, n_labels = scores.shape
-        # Lin, Lin & Weng's targets, so that separable scores do not send the slope to infinity.
-        positives = target.sum(axis=0)
-        if pooled is None:
-            # The scale of the scores sets the slope's prior; with nothing to learn from, it stays there.
-            spread = scores.std() if scores.size else 1.0
-            centre_a, centre_b = 1.0 / max(spread, 1e-12), 0.0
-            penalty = 1e-6
-        else:
-            centre_a, centre_b = pooled
-            penalty = self.shrinkage
-        high = (positives + 1.0) / (positives + 2.0) if pooled is None else np.ones(n_labels)
-        low = 1.0 / (n_records - positives + 2.0) if pooled is None else np.zeros(n_labels)
-        aim = np.where(target, high, low)
-        scale = max(abs(centre_a), 1e-12)
-        slope, intercept = np.full(n_labels, centre_a), np.full(n_labels, centre_b)
 
-        def loss(slope: np.ndarray, intercept: np.ndarray) -> np.ndarray:
-            margin = scores * slope + intercept
-            fit = (np.logaddexp(0.0, margin) - aim * margin).sum(axis=0)
-            return fit + penalty / 2 * (((slope - centre_a) / scale) ** 2 + (intercept - centre_b) ** 2)
+def _fit(
+    scores: np.ndarray,
+    target: np.ndarray,
+    weight: np.ndarray,
+    *,
+    centre: tuple[float, float],
+    penalty: float,
+    smooth: bool,
+    max_iter: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Slope and intercept of every column; where the best slope is below 0, 0 and the best intercept with it."""
+    aim = target.astype(np.float64)
+    if smooth:
+        positives, total = (weight * target).sum(axis=0), weight.sum(axis=0)
+        aim = np.where(target, (positives + 1.0) / (positives + 2.0), 1.0 / (total - positives + 2.0))
+    free = np.full(scores.shape[1], centre[0] > 0)
+    slope, intercept = _newton(scores, aim, weight, free, centre, penalty, max_iter)
+    backwards = slope < 0
+    if backwards.any():
+        # The objective is convex, so a best slope below 0 means that 0 is the best of those allowed.
+        none = np.zeros(int(backwards.sum()), dtype=bool)
+        columns = scores[:, backwards], aim[:, backwards], weight[:, backwards]
+        slope[backwards], intercept[backwards] = _newton(*columns, none, centre, penalty, max_iter)
+    return slope, intercept
 
-        best = loss(slope, intercept)
-        for _ in range(self.max_iter):
-            probability = expit(scores * slope + intercept)
-            residual = probability - aim
-            curve = probability * (1 - probability)
-            gradient_a = (residual * scores).sum(axis=0) + penalty * (slope - centre_a) / scale**2
-            gradient_b = residual.sum(axis=0) + penalty * (intercept - centre_b)
-            aa = (curve * scores**2).sum(axis=0) + penalty / scale**2 + 1e-12
-            ab = (curve * scores).sum(axis=0)
-            bb = curve.sum(axis=0) + penalty + 1e-12
-            determinant = np.maximum(aa * bb - ab**2, 1e-18)
-            step_a = (bb * gradient_a - ab * gradient_b) / determinant
-            step_b = (aa * gradient_b - ab * gradient_a) / determinant
-            size = np.ones(n_labels)
-            for _ in range(20):
-                tried = loss(slope - size * step_a, intercept - size * step_b)
-                worse = ~(tried <= best + 1e-12 * np.abs(best))
-                if not worse.any():
-                    break
-                size[worse] /= 2
-            better = ~worse
-            slope = np.where(better, slope - size * step_a, slope)
-            intercept = np.where(better, intercept - size * step_b, intercept)
-            gain = np.where(better, best - tried, 0.0)
-            best = np.where(better, tried, best)
-            if (gain <= 1e-9 * (1 + np.abs(best))).all():
+
+def _newton(
+    scores: np.ndarray,
+    aim: np.ndarray,
+    weight: np.ndarray,
+    free: np.ndarray,
+    centre: tuple[float, float],
+    penalty: float,
+    max_iter: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Damped Newton steps, all columns in step; the slope is 0 where it is not ``free``."""
+    scale = max(centre[0], 1e-12)
+    slope, intercept = np.where(free, centre[0], 0.0), np.full(len(free), centre[1])
+
+    def loss(slope: np.ndarray, intercept: np.ndarray) -> np.ndarray:
+        margin = scores * slope + intercept
+        fit = (weight * (np.logaddexp(0.0, margin) - aim * margin)).sum(axis=0)
+        return fit + penalty / 2 * (((slope - centre[0]) / scale) ** 2 + (intercept - centre[1]) ** 2)
+
+    best = loss(slope, intercept)
+    for _ in range(max_iter):
+        probability = expit(scores * slope + intercept)
+        residual = weight * (probability - aim)
+        curve = weight * probability * (1 - probability)
+        gradient_a = (residual * scores).sum(axis=0) + penalty * (slope - centre[0]) / scale**2
+        gradient_b = residual.sum(axis=0) + penalty * (intercept - centre[1])
+        # In units of the slope's scale, so that the determinant is one of numbers of like size.
+        aa = (curve * (scores * scale) ** 2).sum(axis=0) + penalty + 1e-12
+        ab = (curve * scores * scale).sum(axis=0)
+        bb = curve.sum(axis=0) + penalty + 1e-12
+        determinant = np.maximum(aa * bb - ab**2, 1e-18)
+        step_a = np.where(free, scale * (bb * gradient_a * scale - ab * gradient_b) / determinant, 0.0)
+        step_b = np.where(free, (aa * gradient_b - ab * gradient_a * scale) / determinant, gradient_b / bb)
+        size = np.ones(len(free))
+        for _ in range(30):
+            tried = loss(slope - size * step_a, intercept - size * step_b)
+            worse = ~(tried <= best + 1e-12 * np.abs(best))
+            if not worse.any():
                 break
-        return slope, intercept
+            size[worse] /= 2
+        slope = np.where(worse, slope, slope - size * step_a)
+        intercept = np.where(worse, intercept, intercept - size * step_b)
+        gain = np.where(worse, 0.0, best - tried)
+        best = np.where(worse, best, tried)
+        if (gain <= 1e-12 * (1 + np.abs(best))).all():
+            break
+    return slope, intercept
+
+
+def _weights(weight: Any, shape: tuple[int, int]) -> np.ndarray:
+    array = np.ones(shape[:1]) if weight is None else np.asarray(weight, dtype=np.float64)
+    if array.shape not in (shape, shape[:1]) or not (np.isfinite(array) & (array >= 0)).all():
+        raise ValueError(
+            f"PlattCalibrator: sample_weight must be finite, not negative, of shape {shape[:1]} or {shape}; "
+            f"got {array.shape}."
+        )
+    return np.broadcast_to(array if array.ndim == 2 else array[:, None], shape)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from medrec._checks import check_scores, check_sets
@@ -113,7 +113,7 @@ RULES = {"expected-jaccard": ExpectedJaccard, "threshold": Threshold}
 
 
 def make_decision(decision: Any) -> Any:
-    """A rule from its name, such as ``"expected-jaccard"``, or the rule itself.
+    """A rule from its name, such as ``"expected-jaccard"``, or an unfitted copy of the rule itself.
 
     Raises
     ------
@@ -121,7 +121,7 @@ def make_decision(decision: Any) -> Any:
         When there is no rule of that name.
     """
     if not isinstance(decision, str):
-        return decision
+        return clone(decision)
     if decision not in RULES:
         raise ValueError(f"decision must be one of {', '.join(RULES)} or a rule; got {decision!r}.")
     return RULES[decision]()

@@ -132,6 +132,14 @@ class RecordVectorizer(TransformerMixin, BaseEstimator):
         names = [f"{name}={token}" for name, part in self.parts_.items() for token in part.tokens()]
         return np.asarray(names, dtype=object)
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False  # a DataFrame of records, not an array of numbers
+        tags.input_tags.string = True
+        tags.input_tags.categorical = True
+        tags.input_tags.allow_nan = True
+        return tags
+
     def _check(self, X: Any) -> pd.DataFrame:
         if not isinstance(X, pd.DataFrame):
             raise ValueError(

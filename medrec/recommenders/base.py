@@ -44,17 +44,17 @@ class BaseRecommender(ClassifierMixin, BaseEstimator):
         groups : array of shape (n_records,), optional
             The patient of each record; inner folds keep a patient together.
         sample_weight : array of shape (n_records,) or (n_records, n_labels), optional
-            Weight of each record, or of each record and drug.
+            Weight of each record, or of each record and drug. A record of weight 0 is left out; one of weight 2
+            counts as two of one patient.
 
         Raises
         ------
         ValueError
-            When shapes do not agree or ``Y`` holds anything but 0 and 1.
+            When shapes do not agree, ``Y`` holds anything but 0 and 1, or no weight is above 0.
         """
         who = type(self).__name__
-        if Y is None:
-            raise ValueError(f"{who}: requires y to be passed, but the target y is None.")
-        X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], **self._validation())
+        X = self._check_features(X, reset=True)
+        _check_target(Y, who)
         sets = check_sets(Y, who=who)
         if sets.shape[0] != X.shape[0]:
             raise ValueError(f"{who}: X has {X.shape[0]} records and Y has {sets.shape[0]}; give each its row.")
@@ -67,11 +67,15 @@ class BaseRecommender(ClassifierMixin, BaseEstimator):
         names = [str(name) for name in (range(sets.shape[1]) if names is None else names)]
         self.drug_names_ = check_names(names, who=who, n_labels=sets.shape[1])
         self.sparse_output_ = sp.issparse(Y)
-        self.classes_ = np.arange(sets.shape[1])
+        self.output_dtype_ = np.dtype(Y.dtype if self.sparse_output_ else np.asarray(Y).dtype).name
+        # Not arange(n_labels): scikit-learn's scorers would take two labels for one binary target.
+        self.classes_ = [np.array([0, 1])] * sets.shape[1]
         self.filter_ = make_filter(self.ddi, self.drug_names_)
+        if weight is not None:
+            X, sets, groups, weight = _drop_weightless(X, sets, groups, weight)
         folds = patient_folds(X.shape[0], self.cv, groups, self.random_state)
         out_of_fold = self._fit_scores(X, sets, folds, weight)
-        self.calibrator_ = PlattCalibrator().fit(out_of_fold, sets) if folds else None
+        self.calibrator_ = PlattCalibrator().fit(out_of_fold, sets, sample_weight=weight) if folds else None
         self.decision_ = make_decision(self.decision).fit(self._probabilities(out_of_fold), sets, groups)
         return self
 
@@ -86,19 +90,13 @@ class BaseRecommender(ClassifierMixin, BaseEstimator):
     def _probabilities(self, scores: np.ndarray) -> np.ndarray:
         return expit(scores) if self.calibrator_ is None else self.calibrator_.transform(scores)
 
-    def _validation(self) -> dict[str, Any]:
-        return {}
-
     def predict_proba(self, X: Any) -> np.ndarray:
         """Calibrated probability of each drug, ndarray (n_records, n_labels)."""
         check_is_fitted(self)
-        X = validate_data(
-            self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False, **self._validation()
-        )
-        return self._probabilities(self._scores(X))
+        return self._probabilities(self._scores(self._check_features(X, reset=False)))
 
     def predict(self, X: Any) -> Any:
-        """Sets after decision and safety: CSR or ndarray of shape (n_records, n_labels), as ``Y`` was."""
+        """Sets after decision and safety: CSR or ndarray of shape (n_records, n_labels), of the type that ``Y`` was."""
         return self._as_given(self.decide(self.predict_proba(X))[0])
 
     def decide(self, probabilities: np.ndarray) -> tuple[sp.csr_matrix, sp.csr_matrix, pd.DataFrame]:
@@ -132,7 +130,8 @@ class BaseRecommender(ClassifierMixin, BaseEstimator):
         X : CSR, ndarray or DataFrame of shape (n_records, n_features)
             Features of the records.
         top_k : int, optional
-            The ``top_k`` best drugs of each record, kept or not; default: those that the decision took.
+            The ``top_k`` best drugs of each record, kept or not; default: those that the decision took or
+            the filter put in another's place.
 
         Returns
         -------
@@ -155,7 +154,7 @@ class BaseRecommender(ClassifierMixin, BaseEstimator):
             for rank, label in enumerate(order, start=1):
                 if top_k is not None and rank > top_k:
                     break
-                if top_k is None and label not in in_decided:
+                if top_k is None and label not in in_decided and label not in in_safe:
                     continue
                 drug = self.drug_names_[label]
                 others = against.get((record, drug))
@@ -166,7 +165,13 @@ class BaseRecommender(ClassifierMixin, BaseEstimator):
                 rows.append((record, drug, probabilities[record, label], rank, label in in_safe, why))
         return pd.DataFrame(rows, columns=["record", "drug", "score", "rank", "kept", "why"])
 
+    def _check_features(self, X: Any, *, reset: bool) -> Any:
+        X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=reset)
+        # Boosters do not know scipy's sparse arrays.
+        return sp.csr_matrix(X) if sp.issparse(X) else X
+
     def _as_given(self, sets: sp.csr_matrix) -> Any:
+        sets = sets.astype(self.output_dtype_)
         return sets if self.sparse_output_ else sets.toarray()
 
     def __sklearn_tags__(self) -> Any:
@@ -190,6 +195,33 @@ def make_filter(ddi: Any, names: np.ndarray) -> DDIFilter | None:
     return clone(ddi).set_params(graph=ddi.graph.align(names))
 
 
+def _check_target(Y: Any, who: str) -> None:
+    """Refuse what is no set of labels, in the words that scikit-learn's users know."""
+    if Y is None:
+        raise ValueError(f"{who}: requires y to be passed, but the target y is None.")
+    if sp.issparse(Y):
+        return
+    target = np.asarray(Y)
+    if target.ndim == 2 and target.dtype.kind in "biuf":
+        return
+    kind = "continuous" if target.dtype.kind == "f" and (target % 1 != 0).any() else f"{target.dtype} values"
+    rule = "Only binary classification is supported" if target.ndim != 2 else "Unknown label type"
+    raise ValueError(
+        f"{who}: {rule}: Y must be a matrix (n_records, n_labels) of 0 and 1, one column a drug; got {kind} in "
+        f"{target.ndim} dimension(s)."
+    )
+
+
+def _drop_weightless(
+    X: Any, sets: sp.csr_matrix, groups: Any, weight: np.ndarray
+) -> tuple[Any, sp.csr_matrix, Any, np.ndarray]:
+    """The records that count for any drug; folds are made of them alone."""
+    rows = np.flatnonzero(weight if weight.ndim == 1 else weight.any(axis=1))
+    if len(rows) == len(weight):
+        return X, sets, groups, weight
+    return X[rows], sets[rows], None if groups is None else np.asarray(groups)[rows], weight[rows]
+
+
 def _check_weight(weight: Any, shape: tuple[int, int], who: str) -> np.ndarray | None:
     if weight is None:
         return None
@@ -198,4 +230,6 @@ def _check_weight(weight: Any, shape: tuple[int, int], who: str) -> np.ndarray |
         raise ValueError(f"{who}: sample_weight must be ({shape[0]},) or {shape}; got {array.shape}.")
     if not np.isfinite(array).all() or (array < 0).any():
         raise ValueError(f"{who}: sample_weight must be finite and not negative.")
+    if not array.any():
+        raise ValueError(f"{who}: sample_weight must be above zero for a record at least; every weight is zero.")
     return array
