@@ -2,7 +2,8 @@
 
 A base has ``fit_labels(X, Y, *, rows=None, sample_weight=None, n_jobs=None)``, which returns itself, fitted, and
 ``decision_function(X)``, which gives scores (n_records, n_labels). Labels that are constant in the rows are
-taken as they are: their score is constant too.
+taken as they are: their score is constant too. A base may have ``prepare(X)``, which changes rows one by one and
+is called once on the features, before they are fitted or scored and before a chain adds its links.
 """
 
 from typing import Any
@@ -20,8 +21,8 @@ def make_base(base: Any, *, random_state: int = 0) -> Any:
     Parameters
     ----------
     base : {"logistic", "svm", "lightgbm"}, classifier or base
-        What is fitted for every label. ``"logistic"`` is a ``LinearBase`` with ``C=10``, ``"svm"`` one
-        with the squared hinge and ``C=0.1``: the better end of C on TF-IDF of records.
+        What is fitted for every label. ``"logistic"`` is a ``LinearBase`` on rows of unit length with ``C=10``,
+        ``"svm"`` one with the squared hinge and ``C=1``.
     random_state : int, default=0
         Seed of a base made from its name.
 
@@ -33,13 +34,13 @@ def make_base(base: Any, *, random_state: int = 0) -> Any:
     Examples
     --------
     >>> make_base("svm")
-    LinearBase(C=0.1, dtype='float32', loss='squared_hinge', tol=0.001)
+    LinearBase(dtype='float32', loss='squared_hinge', normalize=True, tol=0.001)
     """
     if isinstance(base, str):
         if base == "logistic":
-            return LinearBase(loss="logistic", C=10.0, tol=1e-3, dtype="float32")
+            return LinearBase(loss="logistic", C=10.0, tol=1e-3, normalize=True, dtype="float32")
         if base == "svm":
-            return LinearBase(loss="squared_hinge", C=0.1, tol=1e-3, dtype="float32")
+            return LinearBase(loss="squared_hinge", C=1.0, tol=1e-3, normalize=True, dtype="float32")
         if base == "lightgbm":
             return LightGBMBase(random_state=random_state)
         raise ValueError(f"base must be one of {', '.join(BASES)}, a classifier or a base; got {base!r}.")
@@ -52,3 +53,8 @@ def make_base(base: Any, *, random_state: int = 0) -> Any:
 
 BASES = ("logistic", "svm", "lightgbm")
 """Names that ``base=`` and the command line take."""
+
+
+def prepare(base: Any, X: Any) -> Any:
+    """Features as ``base`` wants them, see above."""
+    return base.prepare(X) if hasattr(base, "prepare") else X

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 
 from medrec._progress import progress
 from medrec.recommenders.base import BaseRecommender
-from medrec.recommenders.bases import make_base
+from medrec.recommenders.bases import make_base, prepare
 from medrec.recommenders.folds import Folds
 from medrec.recommenders.shared import share
 
@@ -80,7 +80,7 @@ class BinaryRelevanceRecommender(BaseRecommender):
 
     def _fit_scores(self, X: Any, sets: sp.csr_matrix, folds: Folds, weight: np.ndarray | None) -> np.ndarray:
         base = make_base(self.base, random_state=self.random_state)
-        out_of_fold, self.labels_ = share(base, X).fit_folds(
+        out_of_fold, self.labels_ = share(base, prepare(base, X)).fit_folds(
             sets,
             folds,
             weight,
@@ -90,4 +90,4 @@ class BinaryRelevanceRecommender(BaseRecommender):
         return out_of_fold
 
     def _scores(self, X: Any) -> np.ndarray:
-        return self.labels_.decision_function(X)
+        return self.labels_.decision_function(prepare(self.labels_, X))

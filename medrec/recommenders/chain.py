@@ -9,7 +9,7 @@ from scipy.special import expit
 
 from medrec._progress import progress
 from medrec.recommenders.base import BaseRecommender
-from medrec.recommenders.bases import make_base
+from medrec.recommenders.bases import make_base, prepare
 from medrec.recommenders.folds import Folds
 from medrec.recommenders.shared import append_columns, share
 
@@ -89,7 +89,7 @@ class ChainRecommender(BaseRecommender):
         self.order_ = self._resolve_order(sets)
         out_of_fold = np.zeros(sets.shape)
         columns = sets.tocsc()
-        shared = share(base, X)
+        shared = share(base, prepare(base, X))
         shared.warm_up(sets, folds, weight)
         self.links_ = []
         for label in progress(self.order_, desc="chain, links", show=self.verbose):
@@ -103,6 +103,7 @@ class ChainRecommender(BaseRecommender):
     def _scores(self, X: Any) -> np.ndarray:
         scores = np.empty((X.shape[0], len(self.order_)))
         columns: list[np.ndarray] = []
+        X = prepare(self.links_[0], X)
         for label, link in zip(self.order_, self.links_):
             scores[:, label] = link.decision_function(append_columns(X, columns))[:, 0]
             columns.append(self._link(scores[:, label]))

@@ -42,13 +42,16 @@ class EstimatorBase(BaseEstimator):
         columns = Y.tocsc()
 
         def fit_one(label: int) -> Any:
-            target = np.asarray(columns[:, [label]].todense()).ravel()
-            if target.min() == target.max():
-                return constant_score(target)
+            target = columns[:, [label]].toarray().ravel()
+            counts = weight if weight is None or weight.ndim == 1 else weight[:, label]
+            constant = constant_score(target, counts)
+            if constant is not None:
+                return constant
             one = clone(self.estimator)
-            if weight is None:
+            if counts is None:
                 return one.fit(X, target)
-            return one.fit(X, target, sample_weight=weight[:, label] if weight.ndim == 2 else weight)
+            held = np.flatnonzero(counts)
+            return one.fit(X[held], target[held], sample_weight=counts[held])
 
         self.estimators_ = Parallel(n_jobs=n_jobs)(delayed(fit_one)(label) for label in range(Y.shape[1]))
         return self

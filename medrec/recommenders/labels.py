@@ -5,9 +5,13 @@ from typing import Any
 import numpy as np
 
 
-def constant_score(target: np.ndarray) -> float:
-    """Log-odds of a label that is the same in all rows, by the rule of succession."""
-    return float(np.log((target.sum() + 0.5) / (len(target) - target.sum() + 0.5)))
+def constant_score(target: np.ndarray, weight: np.ndarray | None = None) -> float | None:
+    """Log-odds of a label that is the same in all rows that count, by the rule of succession; else None."""
+    weight = np.ones(len(target)) if weight is None else weight
+    present, total = float(weight[target > 0].sum()), float(weight.sum())
+    if present > 0 and (weight[target == 0] > 0).any():
+        return None
+    return float(np.log((present + 0.5) / (total - present + 0.5)))
 
 
 def take_rows(X: Any, Y: Any, weight: np.ndarray | None, rows: Any) -> tuple[Any, Any, np.ndarray | None]:

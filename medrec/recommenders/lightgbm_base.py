@@ -92,13 +92,15 @@ class LightGBMBase(BaseEstimator):
         columns = Y.tocsc()
         models: list[str | float] = []
         for label in range(Y.shape[1]):
-            target = np.asarray(columns[:, [label]].todense(), dtype=np.float32).ravel()
-            if target.min() == target.max():
-                models.append(constant_score(target))
+            target = columns[:, [label]].toarray().astype(np.float32).ravel()
+            counts = weight if weight is None or weight.ndim == 1 else weight[:, label]
+            constant = constant_score(target, counts)
+            if constant is not None:
+                models.append(constant)
                 continue
             data.set_label(target)
-            if weight is not None:
-                data.set_weight(weight[:, label] if weight.ndim == 2 else weight)
+            if counts is not None:
+                data.set_weight(counts)
             booster = lightgbm.train(params, data, num_boost_round=self.n_estimators)
             models.append(booster.model_to_string())
         self.models_ = models

@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.preprocessing import normalize as normalize_rows
 
 from medrec.kernels.linear import fit_linear
 
@@ -37,6 +38,8 @@ class LinearBase(BaseEstimator):
         Relative distance from the optimal objective, proven by the duality gap, at which a label is done.
     max_iter : int, default=100
         Newton iterations for a label.
+    normalize : bool, default=False
+        Whether ``prepare`` scales every row to unit length, which makes one C fit records of any length.
     dtype : {"float64", "float32"}, default="float64"
         Of the stored coefficients; 651 labels on 100,000 features take 521 MB in float64.
 
@@ -68,6 +71,7 @@ class LinearBase(BaseEstimator):
         positive_weight: Any = None,
         tol: float = 1e-4,
         max_iter: int = 100,
+        normalize: bool = False,
         dtype: str = "float64",
     ) -> None:
         self.loss = loss
@@ -75,7 +79,12 @@ class LinearBase(BaseEstimator):
         self.positive_weight = positive_weight
         self.tol = tol
         self.max_iter = max_iter
+        self.normalize = normalize
         self.dtype = dtype
+
+    def prepare(self, X: Any) -> Any:
+        """Rows of ``X`` (n_records, n_features) at unit length where ``normalize`` says so, else as they are."""
+        return normalize_rows(X) if self.normalize else X
 
     def fit_labels(
         self,

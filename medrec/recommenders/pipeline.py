@@ -74,6 +74,10 @@ def make_recommender(
         arguments["base"] = make_base(base, random_state=options.get("random_state", 0))
     features = RecordVectorizer(schema)
     if model == "prior":
+        if "codes" not in schema.values():
+            raise ValueError(
+                "make_recommender: the prior reads columns of kind 'codes'; the schema has none. Take another model."
+            )
         codes = {column: kind for column, kind in schema.items() if kind == "codes"}
         features = RecordVectorizer(codes, char_ngrams=(0, 0), min_df=1)
     pipeline = Pipeline([("features", features), ("recommender", kind(**arguments))])
@@ -81,6 +85,6 @@ def make_recommender(
     named = {key if key.startswith("features__") else f"recommender__{key}": value for key, value in options.items()}
     for key in named:
         if key not in known:
-            names = sorted(k.removeprefix("recommender__") for k in known if "__" in k)
-            raise ValueError(f"make_recommender: no option {key.removeprefix('recommender__')!r}; there are {names}.")
+            there = sorted(k.removeprefix("recommender__") for k in known if "__" in k)
+            raise ValueError(f"make_recommender: no option {key.removeprefix('recommender__')!r}; there are {there}.")
     return pipeline.set_params(**named)

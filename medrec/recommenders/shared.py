@@ -82,11 +82,12 @@ class SharedFeatures:
         """
         features = self.features()
         alone = sets.shape[1] == 1
+        base = self.base if label is None else of_label(self.base, label)
 
         def fit(fold: Any) -> Any:
             rows = None if fold is None else fold[0]
             inside = None if alone else n_jobs
-            fitted = clone(self.base).fit_labels(features, sets, rows=rows, sample_weight=weight, n_jobs=inside)
+            fitted = clone(base).fit_labels(features, sets, rows=rows, sample_weight=weight, n_jobs=inside)
             return fitted if fold is None else fitted.decision_function(features[fold[1]])
 
         rounds = [*folds, None]
@@ -144,7 +145,8 @@ class GramFeatures(SharedFeatures):
         out_of_fold = np.zeros(sets.shape)
         if sets.shape[1] == 1 and folds:
             start = None if self.started is None or label is None else self.started[:, label]
-            fit = self._fit_together(sets, folds, weight, start)
+            base = self.base if label is None else of_label(self.base, label)
+            fit = self._fit_together(base, sets, folds, weight, start)
             for at, (_, test) in enumerate(folds):
                 out_of_fold[test, 0] = fit.scores[test, at]
             return out_of_fold, self._fitted(fit.dual[:, -1:], fit.intercept[-1:], fit.n_iter[-1:])
@@ -156,15 +158,16 @@ class GramFeatures(SharedFeatures):
 
     def _fit(self, sets: sp.csr_matrix, fold: Any, weight: np.ndarray | None) -> Any:
         target = sets.toarray().astype(bool)
-        return self._solve(target, self._cost(target, weight) * _counted(fold, len(target))[:, None])
+        cost = self._cost(self.base, target, weight) * _counted(fold, len(target))[:, None]
+        return self._solve(target, cost)
 
     def _fit_together(
-        self, sets: sp.csr_matrix, folds: Folds, weight: np.ndarray | None, start: np.ndarray | None
+        self, base: LinearBase, sets: sp.csr_matrix, folds: Folds, weight: np.ndarray | None, start: np.ndarray | None
     ) -> Any:
         """One label on every fold and on all records, as the columns of one problem."""
         target = sets.toarray().astype(bool)
         counted = np.stack([_counted(fold, len(target)) for fold in [*folds, None]], axis=1)
-        cost = self._cost(target, weight) * counted
+        cost = self._cost(base, target, weight) * counted
         return self._solve(np.broadcast_to(target, cost.shape), cost, start)
 
     def _solve(self, target: np.ndarray, cost: np.ndarray, start: np.ndarray | None = None) -> Any:
@@ -173,12 +176,12 @@ class GramFeatures(SharedFeatures):
         base.warn_unconverged(fit.converged)
         return fit
 
-    def _cost(self, target: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
-        cost = np.ones(target.shape) * self.base.C
+    def _cost(self, base: LinearBase, target: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
+        cost = np.ones(target.shape) * _by_label(base.C, target.shape[1], "C")
         if weight is not None:
             cost *= weight if weight.ndim == 2 else weight[:, None]
-        if self.base.positive_weight is not None:
-            cost = np.where(target, cost * self.base.positive_weight, cost)
+        if base.positive_weight is not None:
+            cost = np.where(target, cost * _by_label(base.positive_weight, target.shape[1], "positive_weight"), cost)
         return cost
 
     def _fitted(self, dual: np.ndarray, intercept: np.ndarray, n_iter: np.ndarray) -> LinearBase:
@@ -195,6 +198,15 @@ class GramFeatures(SharedFeatures):
         return fitted
 
 
+def of_label(base: Any, label: int) -> Any:
+    """The base for one label alone: options that hold a number a label become that label's."""
+    if not isinstance(base, LinearBase):
+        return base
+    options = {name: getattr(base, name) for name in ("C", "positive_weight")}
+    own = {name: float(np.asarray(value)[label]) for name, value in options.items() if np.ndim(value) == 1}
+    return clone(base).set_params(**own)
+
+
 def append_columns(X: Any, columns: list[np.ndarray]) -> Any:
     """``X`` with columns (n_records,) behind it, CSR or ndarray as ``X`` is."""
     if not columns:
@@ -203,6 +215,13 @@ def append_columns(X: Any, columns: list[np.ndarray]) -> Any:
     if sp.issparse(X):
         return sp.csr_matrix(sp.hstack([X, sp.csr_matrix(added)], format="csr"))
     return np.hstack([X, added])
+
+
+def _by_label(value: Any, n_labels: int, name: str) -> np.ndarray:
+    array = np.asarray(value, dtype=np.float64)
+    if array.shape not in ((), (n_labels,)) or not (np.isfinite(array) & (array > 0)).all():
+        raise ValueError(f"LinearBase: {name} must be positive, one number or one a label; got {value!r}.")
+    return array
 
 
 def _counted(fold: Any, n_records: int) -> np.ndarray:
