@@ -41,10 +41,9 @@ def open_bytes(path: str | os.PathLike[str]) -> IO[bytes]:
     if source.is_dir():
         raise InputError("is a folder; name the file in it", path=source)
     try:
-        file: IO[bytes] = source.open("rb")
+        return gzip.open(source) if source.suffix == ".gz" else source.open("rb")  # type: ignore[return-value]
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror}); check the path", path=source) from error
-    return gzip.open(file) if source.suffix == ".gz" else file  # type: ignore[return-value]
 
 
 def decode(raw: bytes, *, path: Any, line: int) -> str:
@@ -58,6 +57,10 @@ def decode(raw: bytes, *, path: Any, line: int) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
+        if error.reason == "unexpected end of data":
+            raise InputError(
+                "ends within a character; the file may be cut off, copy it again", path=path, line=line
+            ) from error
         try:
             raw.decode("gb18030")
             cure = "it may be GB18030: iconv -f GB18030 -t UTF-8"
