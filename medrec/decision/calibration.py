@@ -16,8 +16,9 @@ class PlattCalibrator(BaseEstimator):
     For label :math:`l` the probability is :math:`\sigma(a_l s + b_l)` with :math:`a_l \ge 0`: a higher score never
     means a lower probability, and scores that rank a label backwards count for nothing. A pooled pair
     :math:`(a, b)` is fitted on the scores of all labels, towards the targets of Lin, Lin & Weng; each label's own
-    pair maximises its log-likelihood less :math:`\tfrac{\lambda}{2}\,[((a_l - a)/a)^2 + (b_l - b)^2]`, so a label with few
-    positives keeps the pooled sigmoid and a frequent one gets its own. Where the pooled slope is 0, so is every label's.
+    pair maximises its log-likelihood less :math:`\tfrac{\lambda}{2}\,[((a_l - a)/a)^2 + (b_l - b)^2]`, so a label
+    with few positives keeps the pooled sigmoid and a frequent one gets its own. Where the pooled slope is 0, so is
+    every label's.
 
     Parameters
     ----------

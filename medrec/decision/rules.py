@@ -108,7 +108,7 @@ class Threshold(BaseEstimator):
         return sp.csr_matrix((scores >= self.threshold).astype(np.uint8))
 
 
-RULES = {"expected-jaccard": ExpectedJaccard, "threshold": Threshold}
+RULES: dict[str, Any] = {"expected-jaccard": ExpectedJaccard, "threshold": Threshold}
 """Decision rules by the names that ``decision=`` and the command line take."""
 
 
@@ -145,7 +145,8 @@ def _check_probabilities(scores: Any, *, who: str) -> np.ndarray:
     scores = check_scores(scores, who=who)
     if scores.size and (scores.min() < 0 or scores.max() > 1):
         raise ValueError(
-            f"{who}: scores must be probabilities in [0, 1]; got {scores.min():g} to {scores.max():g}. Calibrate them first."
+            f"{who}: scores must be probabilities in [0, 1]; got {scores.min():g} to {scores.max():g}. "
+            f"Calibrate them first."
         )
     return scores
 

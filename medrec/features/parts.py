@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from medrec.features.tokens import WordAnalyzer, normalize
 
 _ICD = re.compile(r"(?:ICD\d+:)?([A-Z]\d[0-9A-Z]|[EV]?\d{3})(?:\.?[0-9A-Z]{1,5})?", re.IGNORECASE)
+_DATE = re.compile(r"\s*(\d{4})(?:-(0?[1-9]|1[0-2])(?:-\d{1,2})?)?(?!\d|-)")
 _DOCTOR = re.compile(r"\s*(?:医生|doctor)\s*[：:]", re.IGNORECASE)
 _SPEAKER = re.compile(r"\s*(?:医生|患者|doctor|patient)\s*[：:]", re.IGNORECASE)
 
@@ -55,7 +56,11 @@ class TokenPart:
         return self.vectorizer.get_feature_names_out().tolist()
 
     def _values(self, records: pd.DataFrame) -> list[Any]:
-        return [READERS[self.read](value) for value in records[self.column]]
+        read = READERS[self.read]
+        try:
+            return [read(value) for value in records[self.column]]
+        except TypeError as error:
+            raise ValueError(f"RecordVectorizer: column {self.column!r} {error}") from error
 
 
 class NumberPart:
@@ -82,7 +87,7 @@ class NumberPart:
     def fit_transform(self, records: pd.DataFrame) -> sp.csr_matrix:
         """Learn centre, scale and bins and return the features, CSR (n_records, n_features)."""
         if self.reference is not None:
-            years = [_year(value) for value in records[self.reference]]
+            years = self._years(records, self.reference)
             self.latest_ = max((year for year in years if year == year), default=float(date.max.year))
         values = self._values(records)
         known = values[~np.isnan(values)]
@@ -105,9 +110,10 @@ class NumberPart:
         """Names of the features, in column order."""
         names = ["value"] if self.flag_ or self.scaler_ is not None else []
         if self.bins_ is not None:
-            low = ["-inf", *(f"{edge:g}" for edge in self.bins_[1:-1])]
-            high = [*(f"{edge:g}" for edge in self.bins_[1:-1]), "inf"]
-            names += [f"[{a}, {b})" for a, b in zip(low, high)]
+            edges = [f"{edge:g}" for edge in self.bins_[1:-1]]
+            if len(set(edges)) < len(edges):  # they differ beyond six digits
+                edges = [repr(float(edge)) for edge in self.bins_[1:-1]]
+            names += [f"[{a}, {b})" for a, b in zip(["-inf", *edges], [*edges, "inf"])]
         return names + (["missing"] if self.missing_ else [])
 
     def _features(self, values: np.ndarray) -> sp.csr_matrix:
@@ -129,32 +135,70 @@ class NumberPart:
 
     def _values(self, records: pd.DataFrame) -> np.ndarray:
         if self.read == "number":
-            return pd.to_numeric(records[self.column], errors="raise").to_numpy(dtype=float, na_value=np.nan)
-        years = np.asarray([_year(value) for value in records[self.column]])
+            return self._numbers(records)
+        years = self._years(records, self.column)
         if self.read == "year":
             return years
         if self.reference is None:
             return years
-        at = np.asarray([_year(value) for value in records[self.reference]])
+        at = self._years(records, self.reference)
         ages = np.where(np.isnan(at), self.latest_, at) - years
         return np.where((ages < 0) | (ages > 130), np.nan, ages)
 
+    def _numbers(self, records: pd.DataFrame) -> np.ndarray:
+        try:
+            values = pd.to_numeric(records[self.column], errors="raise").to_numpy(dtype=float, na_value=np.nan)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"RecordVectorizer: column {self.column!r} must hold numbers: {error}") from error
+        if np.isinf(values).any():
+            raise ValueError(f"RecordVectorizer: column {self.column!r} must hold finite numbers; got infinity.")
+        return values
+
+    def _years(self, records: pd.DataFrame, column: str) -> np.ndarray:
+        try:
+            return np.asarray([_year(value) for value in records[column]], dtype=float)
+        except TypeError as error:
+            raise ValueError(f"RecordVectorizer: column {column!r} {error}") from error
+
 
 def _year(value: Any) -> float:
-    """A date as a fractional year; NaN where there is none."""
-    if not isinstance(value, str) or len(value) < 4:
-        return value.year + (value.month - 1) / 12 if isinstance(value, date) and value == value else np.nan
-    parts = value.split("-")
-    months = int(parts[1]) - 1 if len(parts) > 1 else 0
-    return int(parts[0]) + months / 12
+    """A date as a fractional year, by its month; NaN where there is none."""
+    if _is_missing(value):
+        return np.nan
+    if isinstance(value, date):
+        return value.year + (value.month - 1) / 12
+    found = _DATE.match(value) if isinstance(value, str) else None
+    if found is None:
+        raise TypeError(f"must hold dates such as 2015-03; got {value!r:.60}")
+    return int(found[1]) + (int(found[2] or 1) - 1) / 12
+
+
+def _is_missing(value: Any) -> bool:
+    """Whether a value is None, NaN, NaT, NA or a blank string."""
+    if isinstance(value, str):
+        return not value.strip()
+    return value is None or (not isinstance(value, (list, tuple, np.ndarray)) and bool(pd.isna(value)))
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+    if isinstance(value, str):
+        return value
+    if _is_missing(value):
+        return ""
+    raise TypeError(f"must hold texts; got {value!r:.60}")
+
+
+def _strings(value: Any, what: str) -> list[str]:
+    """The strings of a list, blank ones left out; none where there is no list."""
+    if _is_missing(value):
+        return []
+    if not isinstance(value, (list, tuple, np.ndarray)) or not all(isinstance(one, str) for one in value):
+        raise TypeError(f"must hold lists of {what}, each a string; got {value!r:.60}")
+    return [one for one in value if one.strip()]
 
 
 def _codes(value: Any) -> list[str]:
-    return list(dict.fromkeys(value)) if isinstance(value, (list, tuple)) else []
+    return list(dict.fromkeys(_strings(value, "codes")))
 
 
 def _prefixes(value: Any) -> list[str]:
@@ -168,14 +212,17 @@ def _names(value: Any) -> str:
 
 def _turns(value: Any, *, doctor: bool) -> str:
     chosen = []
-    for utterance in value if isinstance(value, (list, tuple)) else []:
+    for utterance in _strings(value, "utterances"):
         if bool(_DOCTOR.match(utterance)) == doctor:
             chosen.append(_SPEAKER.sub("", utterance, count=1))
     return "\n".join(chosen)
 
 
 def _category(value: Any) -> list[str]:
-    return [] if value is None or value != value else [str(value)]
+    if _is_missing(value):
+        return []
+    # A column of whole numbers becomes one of floats as soon as a value is missing.
+    return [str(int(value) if isinstance(value, (float, np.floating)) and value == int(value) else value)]
 
 
 READERS: dict[str, Callable[[Any], Any]] = {
@@ -234,6 +281,8 @@ def make_parts(
         if kind in ("text", "dialogue"):
             sides = {"": "text"} if kind == "text" else {".patient": "patient", ".doctor": "doctor"}
             for suffix, read in sides.items():
+                if f"{column}{suffix}:word" in parts:
+                    raise ValueError(f"RecordVectorizer: two columns would be named '{column}{suffix}'; rename one.")
                 parts[f"{column}{suffix}:word"] = words(column, read)
                 if char_ngrams[1]:
                     parts[f"{column}{suffix}:char"] = characters(column, read)

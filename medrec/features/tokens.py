@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 _LETTER = r"[^\W_\u3400-\u9fff]"
-_RUNS = re.compile(rf"([\u3400-\u9fff]+)|({_LETTER}+(?:[.\-']{_LETTER}+)*)")
+_HAN = re.compile(r"[\u3400-\u9fff]+")
 
 
 def normalize(text: str) -> str:
@@ -33,7 +33,7 @@ class WordAnalyzer:
     ngrams : int, default=2
         Longest n-gram; those of more than one word are joined by a space.
     lexicon : sequence of str, default=()
-        Words that jieba shall keep whole, such as drug and diagnosis names.
+        Words that are kept whole, such as drug and diagnosis names.
 
     Examples
     --------
@@ -57,13 +57,29 @@ def segment(text: str, lexicon: tuple[str, ...] = ()) -> list[str]:
     """Words of a text in order; punctuation is left out."""
     words: list[str] = []
     cutter = None
-    for han, other in _RUNS.findall(normalize(text)):
-        if han:
+    for run in _runs(lexicon).finditer(normalize(text)):
+        if run.lastgroup == "han":
             cutter = cutter or _cutter(lexicon)
-            words.extend(cutter.lcut(han))
+            words.extend(cutter.lcut(run[0]))
         else:
-            words.append(other)
+            words.append(run[0])
     return words
+
+
+@lru_cache(maxsize=8)
+def _runs(lexicon: tuple[str, ...]) -> re.Pattern[str]:
+    """Names that are not Han characters alone, which jieba would cut; then runs of Han, and of letters and digits."""
+    names = {normalize(word).strip() for word in lexicon}
+    mixed = sorted((name for name in names if name and not _HAN.fullmatch(name)), key=len, reverse=True)
+    whole = [_edge(name[0], "<!") + re.escape(name) + _edge(name[-1], "!") for name in mixed]
+    # A run of Han characters ends where such a name begins.
+    han = rf"(?:(?!{'|'.join(whole)})[\u3400-\u9fff])+" if whole else _HAN.pattern
+    return re.compile("|".join([*whole, f"(?P<han>{han})", rf"{_LETTER}+(?:[.\-']{_LETTER}+)*"]))
+
+
+def _edge(character: str, look: str) -> str:
+    """No letter or digit may stand beside a name that begins or ends with one: b1 is not in b12."""
+    return f"(?{look}{_LETTER})" if re.match(_LETTER, character) else ""
 
 
 @lru_cache(maxsize=8)

@@ -39,12 +39,12 @@ class RecordVectorizer(TransformerMixin, BaseEstimator):
         Longest word n-gram of texts.
     char_ngrams : tuple of (int, int), default=(1, 3)
         Shortest and longest character n-gram of texts; ``(0, 0)`` for none.
-    min_df : int, default=2
+    min_df : int, default=3
         Records that must hold an n-gram or a code for it to get a column.
     max_features : int or None, default=20000
         Columns at most of each TF-IDF part, the most frequent ones.
     lexicon : sequence of str, default=()
-        Names that jieba shall keep whole.
+        Names that are kept whole, digits and letters in them too.
 
     Attributes
     ----------
@@ -56,7 +56,8 @@ class RecordVectorizer(TransformerMixin, BaseEstimator):
     Raises
     ------
     ValueError
-        When the schema names a column that the table does not have or a kind that does not exist.
+        When the schema names a column that the table does not have or a kind that does not exist, or a column holds
+        what is not of its kind.
 
     Examples
     --------
@@ -77,7 +78,7 @@ class RecordVectorizer(TransformerMixin, BaseEstimator):
         *,
         word_ngrams: int = 2,
         char_ngrams: tuple[int, int] = (1, 3),
-        min_df: int = 2,
+        min_df: int = 3,
         max_features: int | None = 20000,
         lexicon: Sequence[str] = (),
     ) -> None:
@@ -99,7 +100,7 @@ class RecordVectorizer(TransformerMixin, BaseEstimator):
         parts = make_parts(
             self.schema,
             word_ngrams=self.word_ngrams,
-            char_ngrams=tuple(self.char_ngrams),
+            char_ngrams=(self.char_ngrams[0], self.char_ngrams[1]),
             min_df=min(self.min_df, max(1, len(records) // 2)),
             max_features=self.max_features,
             lexicon=tuple(self.lexicon),
@@ -118,6 +119,7 @@ class RecordVectorizer(TransformerMixin, BaseEstimator):
             blocks.append(block)
         self.n_features_out_ = at
         self.feature_names_in_ = np.asarray(list(self.schema), dtype=object)
+        self.n_features_in_ = len(self.schema)
         return _stack(blocks, len(records))
 
     def transform(self, X: pd.DataFrame) -> sp.csr_matrix:

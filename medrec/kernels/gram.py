@@ -67,8 +67,8 @@ def fit_gram(
 
     Each minimises, over :math:`a` with :math:`z = K a`,
     :math:`\tfrac12 a^\top K a + \sum_i c_i \ell(y_i z_i)`: the objective of ``fit_linear`` with
-    :math:`w = X^\top a`. Truncated Newton: the direction solves :math:`(I + D K) b = -(a + r)` by conjugate gradients in
-    the inner product of K, for all problems in step, at one product with K a step.
+    :math:`w = X^\top a`. Truncated Newton: the direction solves :math:`(I + D K) b = -(a + r)` by conjugate
+    gradients in the inner product of K, for all problems in step, at one product with K a step.
 
     Parameters
     ----------
@@ -89,6 +89,11 @@ def fit_gram(
     -------
     GramFit
 
+    Raises
+    ------
+    ValueError
+        When ``loss``, ``tol`` or ``max_iter`` is none of what is written here.
+
     Notes
     -----
     A problem whose counting records all have the label, or none, gets constant scores, as in ``fit_linear``.
@@ -99,6 +104,10 @@ def fit_gram(
     >>> fit_gram(gram(X), np.array([[True], [False]]), np.ones((2, 1))).scores.round(2).ravel().tolist()
     [0.7, -0.29]
     """
+    if loss not in _LOSSES:
+        raise ValueError(f"fit_gram: loss must be one of {', '.join(_LOSSES)}; got {loss!r}.")
+    if not tol > 0 or max_iter < 1:
+        raise ValueError(f"fit_gram: tol must be > 0 and max_iter >= 1; got {tol!r} and {max_iter!r}.")
     evaluate = _LOSSES[loss]
     n_records, n_problems = target.shape
     dual = np.zeros((n_records, n_problems), dtype=products.dtype) if start is None else start.astype(products.dtype)

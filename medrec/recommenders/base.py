@@ -68,8 +68,8 @@ class BaseRecommender(ClassifierMixin, BaseEstimator):
         self.drug_names_ = check_names(names, who=who, n_labels=sets.shape[1])
         self.sparse_output_ = sp.issparse(Y)
         self.output_dtype_ = np.dtype(Y.dtype if self.sparse_output_ else np.asarray(Y).dtype).name
-        # Not arange(n_labels): scikit-learn's scorers would take two labels for one binary target.
-        self.classes_ = [np.array([0, 1])] * sets.shape[1]
+        # A row a label, not arange(n_labels): scikit-learn's scorers would take two labels for one binary target.
+        self.classes_ = np.tile([0, 1], (sets.shape[1], 1))
         self.filter_ = make_filter(self.ddi, self.drug_names_)
         if weight is not None:
             X, sets, groups, weight = _drop_weightless(X, sets, groups, weight)

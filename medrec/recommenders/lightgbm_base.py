@@ -36,6 +36,8 @@ class LightGBMBase(BaseEstimator):
     ----------
     models_ : list
         LightGBM's own text of each label's model, or its score where the label is constant.
+    num_threads_ : int
+        Threads of fit, and so of scoring; 0 is one a core.
 
     References
     ----------
@@ -104,6 +106,7 @@ class LightGBMBase(BaseEstimator):
             booster = lightgbm.train(params, data, num_boost_round=self.n_estimators)
             models.append(booster.model_to_string())
         self.models_ = models
+        self.num_threads_ = params["num_threads"]
         return self
 
     def decision_function(self, X: Any) -> np.ndarray:
@@ -115,5 +118,6 @@ class LightGBMBase(BaseEstimator):
             if isinstance(model, float):
                 scores[:, label] = model
             else:
-                scores[:, label] = lightgbm.Booster(model_str=model).predict(X, raw_score=True)
+                booster = lightgbm.Booster(model_str=model)
+                scores[:, label] = booster.predict(X, raw_score=True, num_threads=self.num_threads_)
         return scores
