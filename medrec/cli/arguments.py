@@ -66,7 +66,7 @@ def build_parser() -> argparse.ArgumentParser:
     score.add_argument("--ddi", metavar="FILE", help="interactions: CSV drug,other[,severity] or JSON")
     score.add_argument("--json", action="store_true", help="print JSON")
 
-    data = _add(commands, "data", "look at data, or make some")
+    data = _add(commands, "data", "look at, make or fetch data")
     actions = data.add_subparsers(dest="action", required=True, metavar="ACTION")
     describe = _add(actions, "describe", "say what is in a source")
     describe.add_argument("data", metavar="SOURCE")
@@ -75,6 +75,10 @@ def build_parser() -> argparse.ArgumentParser:
     make.add_argument("--out", required=True, metavar="DIR", help="folder to write to")
     make.add_argument("--records", type=_positive, default=6000, metavar="N", help="records [%(default)s]")
     make.add_argument("--seed", type=_natural, default=0, metavar="N", help="[%(default)s]")
+
+    fetch = _add(actions, "fetch", "download public data, checked by its SHA-256")
+    fetch.add_argument("name", nargs="?", metavar="NAME", help="what to fetch; without it, what there is")
+    fetch.add_argument("--out", default="data", metavar="DIR", help="folder to write to [%(default)s]")
 
     _add(commands, "doctor", "say what this machine can do, and the cure for what it cannot")
     return parser

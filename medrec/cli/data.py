@@ -1,4 +1,4 @@
-"""``medrec data describe | make``."""
+"""``medrec data describe | make | fetch``."""
 
 import json
 import sys
@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from medrec._checks import InputError
+from medrec.cli import UsageError
 from medrec.cli.messages import note
 from medrec.cli.options import read_source
 
 
 def run(parsed: Any) -> None:
     """Do the action that was asked for."""
-    {"describe": describe, "make": make}[parsed.action](parsed)
+    {"describe": describe, "make": make, "fetch": fetch}[parsed.action](parsed)
 
 
 def describe(parsed: Any) -> None:
@@ -28,6 +29,20 @@ def make(parsed: Any) -> None:
     folder = make_folder(parsed.out)
     for path in write_records(make_records(parsed.records, seed=parsed.seed), folder, seed=parsed.seed):
         note(f"{path}: written")
+
+
+def fetch(parsed: Any) -> None:
+    """Download public data, or say what there is."""
+    from medrec.datasets.fetch import PUBLIC, fetch_public
+
+    if parsed.name is None:
+        for name, public in PUBLIC.items():
+            print(f"{name:<14} {public.licence:<10} {public.about}")
+        return
+    if parsed.name not in PUBLIC:
+        raise UsageError(f"NAME must be one of {', '.join(PUBLIC)}; got {parsed.name!r}")
+    for path in fetch_public(parsed.name, make_folder(parsed.out)):
+        note(f"{path}: checked")
 
 
 def make_folder(path: str) -> Path:

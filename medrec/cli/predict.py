@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline
 import medrec
 from medrec._checks import InputError
 from medrec._io import atomic_write, check_writable
+from medrec.cli import UsageError
 from medrec.cli.messages import note
 from medrec.cli.options import read_source
 from medrec.datasets import Dataset
@@ -55,7 +56,10 @@ def recommend(pipeline: Any, data: Dataset, top_k: int | None, path: Any) -> tup
         return recommender.decide(scores)[0], scores
     sets = first(ranked(scores), np.full(len(scores), min(top_k, scores.shape[1])))
     if recommender.filter_ is not None:
-        sets, _ = recommender.filter_.apply(sets, scores)
+        try:
+            sets, _ = recommender.filter_.apply(sets, scores)
+        except ValueError as error:  # too many interacting drugs for the exact filter
+            raise UsageError(f"--top-k {top_k}: {error}") from error
     return sets, scores
 
 

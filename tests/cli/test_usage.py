@@ -37,6 +37,7 @@ from tests.cli.files import snapshot
         "evaluate --data jsonl:own.jsonl --cv 2 --test jsonl:own.jsonl",
         "data",
         "data make --out made --records 0",
+        "data fetch unicorns --out made",
     ],
 )
 def test_wrong_usage_is_2(words: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
