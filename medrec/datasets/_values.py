@@ -18,7 +18,10 @@ _WRITTEN_ITEM = re.compile(
     r"""\s*(?P<end>[,\]])""",
     re.DOTALL,
 )
-_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))", re.DOTALL)
+_ESCAPE = re.compile(
+    r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|U(000[0-9a-fA-F]{5}|0010[0-9a-fA-F]{4})|(.))", re.DOTALL
+)
+_LETTERS = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _MISSING = {"", "none", "null", "nan", "n/a", "na", "无", "不详", "未知", "未提供"}
 
 
@@ -133,8 +136,8 @@ def as_written_list(text: str) -> list[str | None] | None:
 
 
 def _unescape(match: "re.Match[str]") -> str:
-    code = match[1] or match[2]
-    return chr(int(code, 16)) if code else {"n": "\n", "t": "\t", "r": "\r"}.get(match[3], match[3])
+    code = match[1] or match[2] or match[3]
+    return chr(int(code, 16)) if code else _LETTERS.get(match[4], match[4])
 
 
 def as_drugs(value: Any, known: "set[str] | None") -> list[str]:
