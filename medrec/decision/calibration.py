@@ -75,10 +75,8 @@ class PlattCalibrator(BaseEstimator):
         scores = check_scores(scores, who="PlattCalibrator", shape=sets.shape)
         target = sets.toarray().astype(bool)
         weight = _weights(sample_weight, sets.shape)
-        counted = weight > 0
-        spread = scores[counted].std() if counted.any() else 0.0
         # With nothing to learn from, the slope stays where it starts: one unit of spread is one of log-odds.
-        start = 1.0 / spread if spread > 1e-9 * np.abs(scores).max(initial=0.0) else 1.0
+        start = 1.0 / _spread(scores[weight > 0])
         flat = (one.reshape(-1, 1) for one in (scores, target, weight))
         pooled = _fit(*flat, centre=(start, 0.0), penalty=1e-6, smooth=True, max_iter=self.max_iter)
         if np.isfinite(self.shrinkage):
@@ -115,7 +113,9 @@ def _fit(
         positives, total = (weight * target).sum(axis=0), weight.sum(axis=0)
         aim = np.where(target, (positives + 1.0) / (positives + 2.0), 1.0 / (total - positives + 2.0))
     free = np.full(scores.shape[1], centre[0] > 0)
-    slope, intercept = _newton(scores, aim, weight, free, centre, penalty, max_iter)
+    # Far from 0, scores would begin where the sigmoid is flat.
+    start = -centre[0] * float(np.median(scores)) if smooth and scores.size else None
+    slope, intercept = _newton(scores, aim, weight, free, centre, penalty, max_iter, start)
     backwards = slope < 0
     if backwards.any():
         # The objective is convex, so a best slope below 0 means that 0 is the best of those allowed.
@@ -133,10 +133,13 @@ def _newton(
     centre: tuple[float, float],
     penalty: float,
     max_iter: int,
+    start: float | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Damped Newton steps, all columns in step; the slope is 0 where it is not ``free``."""
     scale = max(centre[0], 1e-12)
     slope, intercept = np.where(free, centre[0], 0.0), np.full(len(free), centre[1])
+    if start is not None:
+        intercept[:] = start
 
     def loss(slope: np.ndarray, intercept: np.ndarray) -> np.ndarray:
         margin = scores * slope + intercept
@@ -171,6 +174,18 @@ def _newton(
         if (gain <= 1e-12 * (1 + np.abs(best))).all():
             break
     return slope, intercept
+
+
+def _spread(scores: np.ndarray) -> float:
+    """What one unit of log-odds may be in scores: a standard deviation that single extremes do not move."""
+    if not scores.size:
+        return 1.0
+    low, high = np.quantile(scores, [0.25, 0.75])
+    size = float(np.abs(scores).max())
+    for spread in ((high - low) / 1.349, scores.std()):
+        if spread > 1e-9 * size:
+            return float(spread)
+    return size or 1.0
 
 
 def _weights(weight: Any, shape: tuple[int, int]) -> np.ndarray:
