@@ -45,7 +45,8 @@ def check_sets(sets: Any, *, who: str, n_labels: int | None = None, name: str = 
         ``n_labels`` columns.
     """
     matrix = sp.csr_matrix(sets, copy=True) if sp.issparse(sets) else None
-    values = np.asarray(sets) if matrix is None else matrix.data
+    # Converting from COO adds duplicate entries up, so what came is looked at.
+    values = np.asarray(sets) if matrix is None else sets.data if sets.format == "coo" else matrix.data
     if values.ndim != 2 and matrix is None:
         raise ValueError(
             f"{who}: {name} must be a matrix (n_records, n_labels); got {values.ndim} dimension(s). "
@@ -56,6 +57,7 @@ def check_sets(sets: Any, *, who: str, n_labels: int | None = None, name: str = 
     if matrix is None:
         matrix = sp.csr_matrix(values)
     else:
+        matrix = sp.csr_matrix(sets.astype(bool)) if sets.format == "coo" else matrix
         matrix.sum_duplicates()
         matrix.eliminate_zeros()
     if n_labels is not None and matrix.shape[1] != n_labels:

@@ -115,6 +115,11 @@ RULES: dict[str, Any] = {"expected-jaccard": ExpectedJaccard, "threshold": Thres
 def make_decision(decision: Any) -> Any:
     """A rule from its name, such as ``"expected-jaccard"``, or an unfitted copy of the rule itself.
 
+    Parameters
+    ----------
+    decision : str or rule
+        A key of ``RULES``, or an object with ``fit(scores, Y, groups=None)`` and ``apply(scores)``.
+
     Raises
     ------
     ValueError

@@ -33,6 +33,9 @@ def make_recommender(
 ) -> Pipeline:
     """A Pipeline of ``RecordVectorizer`` and a recommender, ready for records and ``cross_validate``.
 
+    scikit-learn's ``cross_validate`` and ``cross_val_predict`` refuse sparse targets: give them ``data.Y.toarray()``.
+    Patients stay together in inner folds with ``params={"recommender__groups": data.groups}``.
+
     Parameters
     ----------
     model : {"binary-relevance", "chain", "prior"}, default="binary-relevance"

@@ -11,7 +11,15 @@ from medrec.recommenders.folds import patient_folds
 
 
 def fit_records(pipeline: Any, data: Dataset) -> Any:
-    """Fit a Pipeline on a Dataset, its patients kept together in inner folds."""
+    """Fit a Pipeline on a Dataset, its patients kept together in inner folds.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        Ends in a recommender, as a step of that name; see ``make_recommender``.
+    data : Dataset
+        Records and their drugs.
+    """
     return pipeline.fit(data.records, data.Y, recommender__groups=data.groups)
 
 
