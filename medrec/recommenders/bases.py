@@ -8,7 +8,7 @@ is called once on the features, before they are fitted or scored and before a ch
 
 from typing import Any
 
-from sklearn.base import clone, is_classifier
+from sklearn.base import BaseEstimator, clone, is_classifier
 
 from medrec.recommenders.estimator_base import EstimatorBase
 from medrec.recommenders.lightgbm_base import LightGBMBase
@@ -21,7 +21,7 @@ def make_base(base: Any, *, random_state: int = 0) -> Any:
     Parameters
     ----------
     base : {"logistic", "svm", "lightgbm"}, classifier or base
-        What is fitted for every label. ``"logistic"`` is a ``LinearBase`` on rows of unit length with ``C=10``,
+        What is fitted for every label. ``"logistic"`` is a ``LinearBase`` on rows of unit length with ``C=30``,
         ``"svm"`` one with the squared hinge and ``C=1``.
     random_state : int, default=0
         Seed of a base made from its name.
@@ -38,16 +38,17 @@ def make_base(base: Any, *, random_state: int = 0) -> Any:
     """
     if isinstance(base, str):
         if base == "logistic":
-            return LinearBase(loss="logistic", C=10.0, tol=1e-3, normalize=True, dtype="float32")
+            return LinearBase(loss="logistic", C=30.0, tol=1e-3, normalize=True, dtype="float32")
         if base == "svm":
             return LinearBase(loss="squared_hinge", C=1.0, tol=1e-3, normalize=True, dtype="float32")
         if base == "lightgbm":
             return LightGBMBase(random_state=random_state)
         raise ValueError(f"base must be one of {', '.join(BASES)}, a classifier or a base; got {base!r}.")
-    if hasattr(base, "fit_labels"):
-        return clone(base)
-    if is_classifier(base):
-        return EstimatorBase(base)
+    if isinstance(base, BaseEstimator):
+        if hasattr(base, "fit_labels"):
+            return clone(base)
+        if is_classifier(base):
+            return EstimatorBase(base)
     raise ValueError(f"base must be one of {', '.join(BASES)}, a classifier or a base; got {base!r}.")
 
 
