@@ -76,8 +76,8 @@ def run(code):
 
 def test_importing_the_package_loads_nothing():
     loaded = run("import sys; before = set(sys.modules); import medrec; print(*(set(sys.modules) - before))").split()
-    assert not {"numpy", "scipy", "sklearn", "pandas", "lightgbm", "jieba"} & set(loaded)
-    assert len(loaded) < 20
+    assert {name.partition(".")[0] for name in loaded} <= {"medrec", *sys.stdlib_module_names}
+    assert len(loaded) < 40
     assert {name for name in loaded if name.startswith("medrec")} == {"medrec", "medrec._version"}
 
 
