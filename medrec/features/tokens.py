@@ -3,6 +3,7 @@
 import logging
 import re
 import unicodedata
+import warnings
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -89,7 +90,9 @@ def _cutter(lexicon: tuple[str, ...]) -> Any:
     The dictionary is built here rather than by jieba's ``initialize``, which would read a cache that anybody
     may have left in the shared temporary folder.
     """
-    import jieba
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # jieba's own: escapes in its patterns, pkg_resources
+        import jieba
 
     jieba.setLogLevel(logging.WARNING)
     cutter = jieba.Tokenizer()

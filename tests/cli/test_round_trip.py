@@ -220,6 +220,13 @@ def test_help_of_every_command(command: str, capsys: pytest.CaptureFixture[str])
     assert f"usage: medrec {command}".rstrip() in written.out
 
 
+def test_first_segmentation_warns_of_nothing(tmp_path: Path) -> None:
+    # Where nothing is compiled yet, jieba's source itself warns.
+    code = "import sys; from medrec.features.tokens import segment; sys.pycache_prefix = sys.argv[1]; segment('发热')"
+    ran = subprocess.run([sys.executable, "-W", "error", "-c", code, str(tmp_path)], capture_output=True, timeout=120)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"", b"")
+
+
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     import medrec
 
