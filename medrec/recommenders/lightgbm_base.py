@@ -87,7 +87,6 @@ class LightGBMBase(BaseEstimator):
             "num_threads": 1 if n_jobs is None else 0 if n_jobs < 0 else n_jobs,
             "deterministic": True,
             "force_row_wise": True,
-            "feature_pre_filter": False,
             "verbosity": -1,
         }
         data = lightgbm.Dataset(X, label=np.zeros(X.shape[0]), params=params, free_raw_data=False).construct()
