@@ -135,6 +135,7 @@ TRUSTED = (
     "medrec.recommenders.lightgbm_base.LightGBMBase",
     "medrec.recommenders.linear.LinearBase",
     "medrec.recommenders.prior.PriorRecommender",
+    "medrec.recommenders.xgboost_base.XGBoostBase",
     "medrec.safety.filter.DDIFilter",
     "medrec.safety.graph.DDIGraph",
 )

@@ -11,7 +11,7 @@ SOURCES = (
     "for generated records."
 )
 MODELS = ("binary-relevance", "chain", "prior")
-BASES = ("logistic", "svm", "lightgbm")
+BASES = ("logistic", "svm", "lightgbm", "xgboost")
 DECISIONS = ("expected-jaccard", "threshold")
 FORMATS = ("chip2025", "jsonl", "csv")
 
@@ -103,7 +103,7 @@ def _add_fit_options(parser: argparse.ArgumentParser) -> None:
         "--max-ddi", type=_rate, metavar="R", help="interacting share of all pairs that may stay [no pair may]"
     )
     parser.add_argument("--decision", choices=DECISIONS, default="expected-jaccard", help="[%(default)s]")
-    parser.add_argument("--device", choices=("cpu",), default="cpu", help="[%(default)s]")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="of the boosters [%(default)s]")
     parser.add_argument("--jobs", type=_jobs, default=-1, metavar="N", help="cores; -1 is all [%(default)s]")
     parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="[%(default)s]")
     parser.add_argument(

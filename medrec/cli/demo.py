@@ -70,7 +70,7 @@ def compare(train: Dataset, test: Dataset, graph: DDIGraph) -> Iterator[SystemRe
     """Fit each system on the training records and recommend for the test records."""
     for name in progress(SYSTEMS, desc="models"):
         start = time.perf_counter()
-        options = {} if name == "prior" else {"n_jobs": -1, "verbose": True}
+        options: dict[str, Any] = {} if name == "prior" else {"n_jobs": -1, "verbose": True}
         pipeline = make_recommender(name, schema=train.schema, drug_names=train.drug_names, ddi=graph, **options)
         scores = fit_records(pipeline, train).predict_proba(test.records)
         safe, decided, _ = pipeline[-1].decide(scores)

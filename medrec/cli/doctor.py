@@ -13,7 +13,6 @@ from medrec._version import __version__
 OPTIONAL = {
     "xgboost": ("boosting by XGBoost, on CPU or GPU", 'pip install "medrec[xgboost]"'),
     "cupy": ("metrics on a GPU", 'pip install "medrec[gpu]"'),
-    "optuna": ("tuning", 'pip install "medrec[tuning]"'),
 }
 """Optional packages: what each brings and how to get it."""
 

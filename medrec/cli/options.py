@@ -76,7 +76,13 @@ def make_pipeline(parsed: Any, data: Dataset, graph: DDIGraph | None) -> Pipelin
         options[key] = _literal(value)
     try:
         return make_recommender(
-            parsed.model, schema=data.schema, drug_names=data.drug_names, ddi=limit, base=parsed.base, **options
+            parsed.model,
+            schema=data.schema,
+            drug_names=data.drug_names,
+            ddi=limit,
+            base=parsed.base,
+            device=parsed.device,
+            **options,
         )
     except (ValueError, TypeError) as error:
         raise UsageError(str(error)) from None

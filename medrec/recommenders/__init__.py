@@ -8,6 +8,7 @@ from medrec.recommenders.lightgbm_base import LightGBMBase
 from medrec.recommenders.linear import LinearBase
 from medrec.recommenders.pipeline import MODELS, make_recommender
 from medrec.recommenders.prior import PriorRecommender
+from medrec.recommenders.xgboost_base import XGBoostBase
 
 __all__ = [
     "BASES",
@@ -18,6 +19,7 @@ __all__ = [
     "LightGBMBase",
     "LinearBase",
     "PriorRecommender",
+    "XGBoostBase",
     "make_base",
     "make_recommender",
 ]

@@ -6,6 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 
+from medrec.recommenders.device import check_lightgbm_device
 from medrec.recommenders.labels import constant_score, take_rows
 
 
@@ -29,6 +30,8 @@ class LightGBMBase(BaseEstimator):
         Bins of a feature.
     feature_fraction : float, default=0.3
         Share of the features that each tree may use.
+    device : {"cpu", "cuda", "opencl"}, default="cpu"
+        Where it trains; one that is not there is an error. ``"cuda"`` and ``"opencl"`` need LightGBM built for them.
     random_state : int, default=0
         Seed.
 
@@ -36,6 +39,8 @@ class LightGBMBase(BaseEstimator):
     ----------
     models_ : list
         LightGBM's own text of each label's model, or its score where the label is constant.
+    device_ : str
+        The device that trained.
     num_threads_ : int
         Threads of fit, and so of scoring; 0 is one a core.
 
@@ -53,6 +58,7 @@ class LightGBMBase(BaseEstimator):
         min_child_samples: int = 5,
         max_bin: int = 63,
         feature_fraction: float = 0.3,
+        device: str = "cpu",
         random_state: int = 0,
     ) -> None:
         self.n_estimators = n_estimators
@@ -61,6 +67,7 @@ class LightGBMBase(BaseEstimator):
         self.min_child_samples = min_child_samples
         self.max_bin = max_bin
         self.feature_fraction = feature_fraction
+        self.device = device
         self.random_state = random_state
 
     def fit_labels(
@@ -75,8 +82,9 @@ class LightGBMBase(BaseEstimator):
         """Fit every label on ``rows`` (default all) of ``X`` (n_records, n_features); ``n_jobs`` threads a tree."""
         import lightgbm
 
+        self.device_ = check_lightgbm_device(self.device)
         X, Y, weight = take_rows(X, Y, sample_weight, rows)
-        params = {
+        params: dict[str, Any] = {
             "objective": "binary",
             "learning_rate": self.learning_rate,
             "num_leaves": self.num_leaves,
@@ -89,6 +97,10 @@ class LightGBMBase(BaseEstimator):
             "force_row_wise": True,
             "verbosity": -1,
         }
+        if self.device_ != "cpu":
+            # OpenCL turns to the CPU in silence on sparse features unless told that they are none.
+            del params["force_row_wise"]
+            params |= {"device_type": "gpu" if self.device_ == "opencl" else self.device_, "is_enable_sparse": False}
         data = lightgbm.Dataset(X, label=np.zeros(X.shape[0]), params=params, free_raw_data=False).construct()
         columns = Y.tocsc()
         models: list[str | float] = []

@@ -29,6 +29,7 @@ def make_recommender(
     drug_names: Sequence[str] | None = None,
     ddi: Any = None,
     base: Any = "logistic",
+    device: str = "cpu",
     **options: Any,
 ) -> Pipeline:
     """A Pipeline of ``RecordVectorizer`` and a recommender, ready for records and ``cross_validate``.
@@ -48,6 +49,8 @@ def make_recommender(
         What ``predict`` filters by; of a graph or a table of pairs, no interacting pair is kept.
     base : str, classifier or base, default="logistic"
         What the recommender fits for every drug.
+    device : {"cpu", "cuda", "opencl"}, default="cpu"
+        Device of a booster that is given by name.
     **options
         Options of the recommender (``cv=3``), of its base (``base__C=10``) or of the vectorizer
         (``features__min_df=3``).
@@ -74,7 +77,7 @@ def make_recommender(
         "ddi": ddi if names is None else make_filter(ddi, names),
     }
     if "base" in inspect.signature(kind).parameters:
-        arguments["base"] = make_base(base, random_state=options.get("random_state", 0))
+        arguments["base"] = make_base(base, random_state=options.get("random_state", 0), device=device)
     features = RecordVectorizer(schema)
     if model == "prior":
         if "codes" not in schema.values():
