@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-_CELLS = 4_000_000  # draws that are held at a time
+_CELLS = 400_000  # draws that are held at a time: what fits a cache
 
 
 @dataclass(frozen=True)

@@ -140,8 +140,8 @@ def overlap_counts(Y: Any, Z: Any) -> OverlapCounts:
     >>> round(overlap_counts([[1, 0, 1], [0, 1, 0]], [[1, 1, 0], [0, 1, 0]]).jaccard(), 4)
     0.6667
     """
-    true = check_sets(Y, who="overlap_counts", name="Y")
-    predicted = check_sets(Z, who="overlap_counts", name="Z", n_labels=true.shape[1])
+    true = check_sets(Y, who="overlap_counts", name="Y", copy=False)
+    predicted = check_sets(Z, who="overlap_counts", name="Z", n_labels=true.shape[1], copy=False)
     if true.shape != predicted.shape:
         raise ValueError(f"overlap_counts: Y has {true.shape[0]} records and Z {predicted.shape[0]}; pass the same.")
     return OverlapCounts(*kernels.overlap(true, predicted))

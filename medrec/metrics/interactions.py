@@ -14,7 +14,7 @@ def ddi_counts(Z: Any, graph: Any) -> tuple[np.ndarray, np.ndarray]:
 
     Parameters and exceptions are those of :func:`ddi_rate`.
     """
-    sets = check_sets(Z, who="ddi_rate", name="Z")
+    sets = check_sets(Z, who="ddi_rate", name="Z", copy=False)
     matrix = sp.csr_matrix(getattr(graph, "drug_drug", graph)) != 0
     n_labels = sets.shape[1]
     if matrix.shape != (n_labels, n_labels):
