@@ -31,9 +31,9 @@ DIALMED = {
     "binary relevance, logistic": ("binary-relevance", {}),
     "binary relevance, SVM": ("binary-relevance", {"base": "svm"}),
     # Trees on tens of thousands of sparse columns take hours; the most frequent ones of each part take minutes.
-    "binary relevance, LightGBM, 300 columns a part": (
+    "binary relevance, LightGBM, 100 columns a part": (
         "binary-relevance",
-        {"base": "lightgbm", "base__n_estimators": 40, "base__learning_rate": 0.15, "features__max_features": 300},
+        {"base": "lightgbm", "base__n_estimators": 30, "base__learning_rate": 0.2, "features__max_features": 100},
     ),
     "chain, logistic": ("chain", {}),
 }

@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.special import expit
 
-_FORCING = 0.1
+_FORCING = 0.3
 _MAX_STEPS = 100
 
 
@@ -151,7 +151,7 @@ def _dots(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _direction(products: np.ndarray, g: np.ndarray, Kg: np.ndarray, bend: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Newton directions and their scores, each solved to a tenth of its gradient."""
+    """Newton directions and their scores, each solved to three tenths of its gradient."""
     step, Kstep = np.zeros_like(g), np.zeros_like(g)
     residual, Kresidual = -g, -Kg
     p, Kp = residual.copy(), Kresidual.copy()

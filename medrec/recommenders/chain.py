@@ -90,7 +90,6 @@ class ChainRecommender(BaseRecommender):
         out_of_fold = np.zeros(sets.shape)
         columns = sets.tocsc()
         shared = share(base, prepare(base, X))
-        shared.warm_up(sets, folds, weight)
         self.links_ = []
         for label in progress(self.order_, desc="chain, links", show=self.verbose):
             one = weight[:, [label]] if weight is not None and weight.ndim == 2 else weight

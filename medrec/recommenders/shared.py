@@ -46,9 +46,6 @@ class SharedFeatures:
         """Features (n_records, n_features + columns added), of the kind that ``X`` is."""
         return append_columns(self.X, self.columns)
 
-    def warm_up(self, sets: sp.csr_matrix, folds: Folds, weight: np.ndarray | None) -> None:
-        """Prepare for fitting each label of ``sets`` alone."""
-
     def fit_folds(
         self,
         sets: sp.csr_matrix,
@@ -70,7 +67,7 @@ class SharedFeatures:
         n_jobs : int, optional
             For one label folds, for several labels are worked on at a time.
         label : int, optional
-            Which label of ``warm_up`` the only column of ``sets`` is.
+            Which label the only column of ``sets`` is, for options of the base that hold a number a label.
         track : callable, optional
             Wraps the folds of several labels, to show progress.
 
@@ -107,7 +104,7 @@ class GramFeatures(SharedFeatures):
     """Linear models over fewer records than features, fitted among the records' inner products.
 
     A column that is added changes the products by one outer product; scores of records that a fold holds out come
-    with the fit; each link of a chain starts from the label's model without links.
+    with the fit.
     """
 
     base: LinearBase
@@ -118,18 +115,12 @@ class GramFeatures(SharedFeatures):
         if not np.isfinite(values).all():
             raise ValueError("LinearBase: X must be finite; got NaN or infinity. Impute missing values first.")
         self.products = gram(X)
-        self.started: np.ndarray | None = None
 
     def append(self, column: np.ndarray) -> None:
         """Add a feature (n_records,)."""
         super().append(column)
         held = np.flatnonzero(column)
         self.products[np.ix_(held, held)] += np.outer(column[held], column[held])
-
-    def warm_up(self, sets: sp.csr_matrix, folds: Folds, weight: np.ndarray | None) -> None:
-        """Fit every label without links, on all records and in each fold, to start the links from."""
-        fits = [self._fit(sets, fold, weight).dual for fold in [*folds, None]]
-        self.started = np.stack(fits, axis=2)
 
     def fit_folds(
         self,
@@ -144,9 +135,8 @@ class GramFeatures(SharedFeatures):
         """As ``SharedFeatures.fit_folds``."""
         out_of_fold = np.zeros(sets.shape)
         if sets.shape[1] == 1 and folds:
-            start = None if self.started is None or label is None else self.started[:, label]
             base = self.base if label is None else of_label(self.base, label)
-            fit = self._fit_together(base, sets, folds, weight, start)
+            fit = self._fit_together(base, sets, folds, weight)
             for at, (_, test) in enumerate(folds):
                 out_of_fold[test, 0] = fit.scores[test, at]
             return out_of_fold, self._fitted(fit.dual[:, -1:], fit.intercept[-1:], fit.n_iter[-1:])
@@ -161,18 +151,16 @@ class GramFeatures(SharedFeatures):
         cost = self._cost(self.base, target, weight) * _counted(fold, len(target))[:, None]
         return self._solve(target, cost)
 
-    def _fit_together(
-        self, base: LinearBase, sets: sp.csr_matrix, folds: Folds, weight: np.ndarray | None, start: np.ndarray | None
-    ) -> Any:
+    def _fit_together(self, base: LinearBase, sets: sp.csr_matrix, folds: Folds, weight: np.ndarray | None) -> Any:
         """One label on every fold and on all records, as the columns of one problem."""
         target = sets.toarray().astype(bool)
         counted = np.stack([_counted(fold, len(target)) for fold in [*folds, None]], axis=1)
         cost = self._cost(base, target, weight) * counted
-        return self._solve(np.broadcast_to(target, cost.shape), cost, start)
+        return self._solve(np.broadcast_to(target, cost.shape), cost)
 
-    def _solve(self, target: np.ndarray, cost: np.ndarray, start: np.ndarray | None = None) -> Any:
+    def _solve(self, target: np.ndarray, cost: np.ndarray) -> Any:
         base = self.base
-        fit = fit_gram(self.products, target, cost, loss=base.loss, tol=base.tol, max_iter=base.max_iter, start=start)
+        fit = fit_gram(self.products, target, cost, loss=base.loss, tol=base.tol, max_iter=base.max_iter)
         base.warn_unconverged(fit.converged)
         return fit
 
