@@ -1,4 +1,4 @@
-"""The floor on real data: what the README's tables say must not be lost. `benchmarks/bench_main.py` prints them whole."""
+"""The floor on real data, so that the README's tables are not lost; `benchmarks/bench_main.py` prints them whole."""
 
 import pytest
 
