@@ -14,7 +14,7 @@ import medrec
 PACKAGE = Path(medrec.__file__).parent
 BELOW = {
     "leaves": set(),
-    "kernels": set(),
+    "kernels": {"leaves"},
     "datasets": {"leaves", "kernels"},
     "features": {"leaves", "kernels"},
     "decision": {"leaves", "kernels"},

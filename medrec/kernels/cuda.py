@@ -1,0 +1,151 @@
+"""Counting over index arrays on a GPU: CuPy's matrices in, CuPy's vectors out, nothing crosses to the host."""
+
+from functools import cache
+from importlib.resources import files
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from medrec._optional import import_optional
+from medrec.kernels.reference import Overlap
+
+__all__ = ["SOURCE", "interacting_pairs", "kernel_names", "overlap", "top_k"]
+
+SOURCE = "overlap.cu"
+_OPTIONS = ("--std=c++17",)
+_THREADS = 256
+_THREADS_SHARED = 1024  # where a block's counters take much shared memory, few blocks fit beside each other
+_MUCH_SHARED = 24 * 1024
+_BLOCKS = 8  # for each multiprocessor
+_LANES, _WARP = 8, 32  # threads a record, as in the source
+_WIDTHS = {4: "int", 8: "long long"}
+
+
+def overlap(Y: Any, Z: Any) -> Overlap:
+    """Count intersections and sizes of label sets by record and by label, as in ``reference``.
+
+    Parameters
+    ----------
+    Y, Z : canonical cupyx.scipy.sparse.csr_matrix of shape (n_records, n_labels)
+        int32 or int64 indices, each its own.
+
+    Returns
+    -------
+    Overlap
+        Six int64 CuPy vectors.
+    """
+    cupy = _cupy()
+    n_records, n_labels = Y.shape
+    h, y, z = (cupy.empty(n_records, dtype=np.int64) for _ in range(3))
+    totals = cupy.zeros(3 * n_labels, dtype=np.int64)
+    if n_records:
+        device = cupy.cuda.Device().attributes
+        needed = 3 * n_labels * 4
+        in_shared = needed <= device["MaxSharedMemoryPerBlockOptin"]
+        threads = _THREADS_SHARED if in_shared and needed > _MUCH_SHARED else _THREADS
+        kernel = _kernel(f"overlap<{_index(Y)}, {_index(Z)}>")
+        if in_shared and needed > 48 * 1024:  # more than every block may have unasked
+            kernel.max_dynamic_shared_size_bytes = needed
+        kernel(
+            (_grid(n_records, threads // _LANES, device),),
+            (threads,),
+            (Y.indptr, Y.indices, Z.indptr, Z.indices, np.int64(n_records), np.int64(n_labels))
+            + (np.int32(in_shared), h, y, z, totals),
+            shared_mem=needed if in_shared else 0,
+        )
+    tp, t, p = totals.reshape(3, n_labels)
+    return Overlap(h, y, z, tp, t, p)
+
+
+def interacting_pairs(Z: Any, drug_drug: Any) -> tuple[Any, Any]:
+    """Interacting pairs and all pairs inside the set of each record, as in ``reference``.
+
+    Parameters
+    ----------
+    Z : canonical cupyx.scipy.sparse.csr_matrix of ones, shape (n_records, n_labels)
+    drug_drug : canonical cupyx.scipy.sparse.csr_matrix, shape (n_labels, n_labels)
+        Symmetric, with a zero diagonal and no stored zeros.
+
+    Returns
+    -------
+    interacting, pairs : int64 CuPy arrays of shape (n_records,)
+    """
+    cupy = _cupy()
+    n_records = Z.shape[0]
+    interacting = cupy.empty(n_records, dtype=np.int64)
+    if n_records:
+        device = cupy.cuda.Device().attributes
+        _kernel(f"interacting_pairs<{_index(Z)}, {_index(drug_drug)}>")(
+            (_grid(n_records, _THREADS // _LANES, device),),
+            (_THREADS,),
+            (Z.indptr, Z.indices, drug_drug.indptr, drug_drug.indices, np.int64(n_records), interacting),
+        )
+    sizes = (Z.indptr[1:] - Z.indptr[:-1]).astype(np.int64)
+    return interacting, sizes * (sizes - 1) // 2
+
+
+def top_k(scores: Any, k: int) -> Any:
+    """Labels of the ``k`` highest scores of each record, best first; of equal scores the lower label.
+
+    Parameters
+    ----------
+    scores : cupy.ndarray of shape (n_records, n_labels), finite
+        float32 and float64 as they are, others as float64.
+    k : int
+
+    Returns
+    -------
+    int64 cupy.ndarray of shape (n_records, min(k, n_labels))
+    """
+    cupy = _cupy()
+    kind = scores.dtype if scores.dtype in (np.float32, np.float64) else np.dtype(np.float64)
+    scores = cupy.ascontiguousarray(scores, dtype=kind)
+    n_records, n_labels = scores.shape
+    k = min(k, n_labels)
+    best = cupy.empty((n_records, k), dtype=np.int64)
+    if n_records and k:
+        device = cupy.cuda.Device().attributes
+        _kernel(f"top_k<{'float' if kind == np.float32 else 'double'}>")(
+            (_grid(n_records, _THREADS // _WARP, device),),
+            (_THREADS,),
+            (scores, np.int64(n_records), np.int64(n_labels), np.int64(k), best),
+        )
+    return best
+
+
+def kernel_names() -> list[str]:
+    """Every instance of the source's templates that these functions call.
+
+    Examples
+    --------
+    >>> len(kernel_names()), kernel_names()[0]
+    (10, 'overlap<int, int>')
+    """
+    widths = list(_WIDTHS.values())
+    pairs = [f"{name}<{a}, {b}>" for name in ("overlap", "interacting_pairs") for a in widths for b in widths]
+    return pairs + ["top_k<float>", "top_k<double>"]
+
+
+def _cupy() -> ModuleType:
+    return import_optional("cupy", feature="GPU metrics", extra="gpu")
+
+
+def _kernel(name: str) -> Any:
+    return _module(_cupy().cuda.Device().id).get_function(name)
+
+
+@cache
+def _module(device: int) -> Any:
+    """The compiled source; each device loads its own."""
+    code = files("medrec.kernels").joinpath(SOURCE).read_text(encoding="utf-8")
+    return _cupy().RawModule(code=code, options=_OPTIONS, name_expressions=kernel_names())
+
+
+def _index(matrix: Any) -> str:
+    """The index type of a matrix in the source's words; both arrays of it have one."""
+    return _WIDTHS[matrix.indices.dtype.itemsize]
+
+
+def _grid(n_records: int, per_block: int, device: Any) -> int:
+    return max(1, min(-(-n_records // per_block), _BLOCKS * device["MultiProcessorCount"]))

@@ -1,0 +1,145 @@
+"""As much of CuPy as ``medrec.kernels.cuda`` uses, over NumPy, with kernels run by the shim.
+
+Every array that is allocated has guard words around it, looked at after each launch, and every pointer that a
+kernel gets is one of these arrays.
+"""
+
+import ctypes
+import shutil
+import subprocess
+from itertools import count
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import scipy.sparse as sp
+
+HERE = Path(__file__).parent
+GUARD = 64
+_SENTINEL = 0x5A
+_numbers = count()
+
+
+class ndarray(np.ndarray):
+    """An array of the pretended device."""
+
+
+ndarray.__module__ = "cupy"
+
+
+class csr_matrix:
+    """Index arrays of a CSR matrix on the pretended device."""
+
+    def __init__(self, host, index=None):
+        host = sp.csr_matrix(host)
+        kinds = index or host.indices.dtype
+        self.shape, self.nnz = host.shape, host.nnz
+        self.indices, self.indptr = asarray(host.indices.astype(kinds)), asarray(host.indptr.astype(kinds))
+
+
+csr_matrix.__module__ = "cupyx.scipy.sparse"
+
+
+def _allocate(shape, dtype):
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    whole = np.full(size + 2 * GUARD, _SENTINEL, dtype=np.uint8)
+    array = whole[GUARD : GUARD + size].view(dtype).reshape(shape).view(ndarray)
+    array.whole = whole
+    return array
+
+
+def zeros(shape, dtype):
+    array = _allocate(shape, dtype)
+    array[...] = 0
+    return array
+
+
+def asarray(host):
+    array = _allocate(host.shape, host.dtype)
+    array[...] = host
+    return array
+
+
+def ascontiguousarray(array, dtype=None):
+    return asarray(np.ascontiguousarray(np.asarray(array), dtype=dtype))
+
+
+class KernelFault(RuntimeError):
+    """A deadlock, or an access out of bounds."""
+
+
+class Function:
+    """A kernel of the compiled library."""
+
+    def __init__(self, library, number, order):
+        self._run = library[f"launch_{number}"]
+        self._order = order
+
+    def __call__(self, grid, block, args, shared_mem=0):
+        assert shared_mem <= 1 << 18
+        assert block[0] % 32 == 0
+        held = []
+        for argument in args:
+            assert isinstance(argument, (ndarray, np.generic)), "a kernel takes arrays and NumPy's scalars"
+            if isinstance(argument, ndarray):
+                assert argument.flags.c_contiguous
+                argument = np.uint64(argument.ctypes.data)
+            held.append(np.array([argument]))
+        n = len(held)
+        status = self._run(
+            grid[0],
+            block[0],
+            self._order,
+            (ctypes.c_void_p * n)(*[one.ctypes.data for one in held]),
+            (ctypes.c_int * n)(*[one.itemsize for one in held]),
+            (ctypes.c_longlong * n)(*[one.nbytes if isinstance(one, ndarray) else 0 for one in args]),
+            n,
+        )
+        assert status != 1, "the arguments are of other sizes than the kernel's"
+        if status:
+            raise KernelFault({2: "a thread never came to a barrier", 3: "an access out of bounds"}[status])
+        for array in args:
+            whole = getattr(array, "whole", None)
+            if whole is not None:
+                assert (whole[:GUARD] == _SENTINEL).all(), "written before an array"
+                assert (whole[-GUARD:] == _SENTINEL).all(), "written behind an array"
+
+
+class RawModule:
+    """Compiles the source as C++ beside the shim."""
+
+    folder: Path
+    order = 0
+    edit = staticmethod(lambda code: code)
+
+    def __init__(self, code, options, name_expressions):
+        assert any(option.startswith("--std=") for option in options)
+        self.names = list(name_expressions)
+        launchers = "\n".join(
+            f'extern "C" int launch_{i}(unsigned grid, unsigned block, unsigned order, void** values, '
+            f"const int* sizes, const long long* bytes, int n) {{ "
+            f"return shim::launch_as<&{name}>(&{name}, grid, block, order, values, sizes, bytes, n); }}"
+            for i, name in enumerate(self.names)
+        )
+        source = self.folder / f"kernels_{next(_numbers)}.cpp"  # a library is loaded once by its name
+        source.write_text(f'#include "cuda_on_cpu.hpp"\n{self.edit(code)}\n{launchers}\n', encoding="utf-8")
+        library = source.with_suffix(".so")
+        command = [shutil.which("g++"), "-std=c++17", "-O1", "-shared", "-fPIC", f"-I{HERE}", source, "-o", library]
+        subprocess.run(command, check=True, capture_output=True)
+        self.library = ctypes.CDLL(str(library))
+
+    def get_function(self, name):
+        return Function(self.library, self.names.index(name), self.order)
+
+
+def module(folder, *, edit=None, order=0, multiprocessors=1, shared=227 * 1024):
+    """A module to put into ``sys.modules`` as ``cupy``."""
+    raw = type("RawModule", (RawModule,), {"folder": folder, "order": order})
+    if edit is not None:
+        raw.edit = staticmethod(edit)
+    attributes = {"MultiProcessorCount": multiprocessors, "MaxSharedMemoryPerBlockOptin": shared}
+    cupy = ModuleType("cupy")
+    cupy.empty, cupy.zeros, cupy.asarray, cupy.ascontiguousarray = _allocate, zeros, asarray, ascontiguousarray
+    cupy.RawModule = raw
+    cupy.cuda = SimpleNamespace(Device=lambda: SimpleNamespace(id=0, attributes=attributes))
+    return cupy

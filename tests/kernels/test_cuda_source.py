@@ -1,0 +1,238 @@
+"""The CUDA source without a GPU: run on the CPU against the reference, broken on purpose, compiled by NVRTC."""
+
+import shutil
+import sys
+from importlib.resources import files
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from medrec import kernels
+from medrec._checks import check_sets
+from medrec.kernels import cuda, reference
+from tests.kernels.shim import cupy_on_cpu
+
+needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++ on the PATH")
+
+CASES = [
+    # records, labels, density, index types of Y and Z
+    (1, 1, 0.5, np.int32, np.int32),
+    (0, 5, 0.5, np.int32, np.int32),
+    (3, 1, 1.0, np.int64, np.int32),
+    (65, 40, 0.3, np.int32, np.int64),
+    (130, 9, 0.0, np.int64, np.int64),
+    (70, 100, 0.95, np.int32, np.int32),
+    (300, 700, 0.02, np.int64, np.int64),
+    (60, 6, 0.25, np.int32, np.int64),
+]
+ALL = tuple(range(len(CASES)))
+
+
+def case(number):
+    """Y, Z, graph and scores; rows of every length."""
+    n_records, n_labels, density, y_kind, z_kind = CASES[number]
+    rng = np.random.default_rng(number)
+    rows = rng.choice([0.0, density, density, 1.0], size=(n_records, 1), p=[0.1, 0.4, 0.4, 0.1])
+    Y, Z = (rng.random((n_records, n_labels)) < rows for _ in range(2))
+    if number < 7:  # elsewhere the first label is hot
+        Y[:, 0] = Z[:, 0] = density > 0
+    graph = np.triu(rng.random((n_labels, n_labels)) < 0.2, 1)
+    scores = rng.integers(0, 6, (n_records, n_labels)) / 5 - 0.5
+    return check_sets(Y, who="test"), check_sets(Z, who="test"), sp.csr_matrix(graph | graph.T), scores, y_kind, z_kind
+
+
+def differences(numbers=ALL, stop=False):
+    """What the functions of ``medrec.kernels`` get wrong on the pretended device, named."""
+    wrong = []
+    for number in numbers:
+        Y, Z, graph, scores, y_kind, z_kind = case(number)
+        near = cupy_on_cpu.csr_matrix(graph, y_kind)
+        Y_gpu, Z_gpu = cupy_on_cpu.csr_matrix(Y, y_kind), cupy_on_cpu.csr_matrix(Z, z_kind)
+        pairs = [
+            ("overlap", kernels.overlap(Y_gpu, Z_gpu), reference.overlap(Y, Z)),
+            ("interacting_pairs", kernels.interacting_pairs(Z_gpu, near), reference.interacting_pairs(Z, graph)),
+        ]
+        for kind in (np.float32, np.float64):
+            gpu = cupy_on_cpu.asarray(scores.astype(kind))
+            pairs += [("top_k", [kernels.top_k(gpu, k)], [reference.top_k(scores, k)]) for k in (1, 7)]
+        for name, got, expected in pairs:
+            for one, other in zip(got, expected, strict=True):
+                assert isinstance(one, cupy_on_cpu.ndarray), "the counts stay where the sets are"
+                if one.dtype != np.int64 or one.shape != other.shape or not (np.asarray(one) == other).all():
+                    wrong.append(name)
+        if wrong and stop:
+            break
+    return wrong
+
+
+@pytest.fixture
+def device(monkeypatch, tmp_path):
+    """Puts a pretended device in CuPy's place."""
+
+    def put(**options):
+        monkeypatch.setitem(sys.modules, "cupy", cupy_on_cpu.module(tmp_path, **options))
+        cuda._module.cache_clear()
+
+    yield put
+    cuda._module.cache_clear()
+
+
+@needs_compiler
+@pytest.mark.parametrize("order", [0, 1, 5])
+def test_the_source_counts_what_the_reference_counts(device, order):
+    device(order=order)
+    assert differences() == []
+
+
+@needs_compiler
+@pytest.mark.parametrize("shared", [0, 9 * 1024, 227 * 1024], ids=["totals", "little", "much"])
+@pytest.mark.parametrize("multiprocessors", [1, 40])
+def test_any_grid_and_any_place_of_the_counters_count_the_same(device, shared, multiprocessors):
+    device(shared=shared, multiprocessors=multiprocessors)
+    assert differences([3, 6]) == []
+
+
+@needs_compiler
+def test_labels_that_need_more_shared_memory_than_a_block_has_unasked(device):
+    device()
+    rng = np.random.default_rng(0)
+    Y, Z = (check_sets(rng.random((40, 5000)) < 0.01, who="test") for _ in range(2))
+    got = kernels.overlap(cupy_on_cpu.csr_matrix(Y), cupy_on_cpu.csr_matrix(Z))
+    for one, other in zip(got, reference.overlap(Y, Z), strict=True):
+        np.testing.assert_array_equal(np.asarray(one), other)
+
+
+COUNTERS = "for (long long at = threadIdx.x; at < n_counts; at += blockDim.x) {\n            if (partial"
+FAULTS = {
+    "no barrier after zeroing": ("        __syncthreads();\n    }\n    auto", "    }\n    auto"),
+    "no barrier before adding up": (
+        "    if (in_shared) {\n        __syncthreads();\n        for",
+        "    if (in_shared) {\n        for",
+    ),
+    "counters not zeroed": ("partial[at] = 0;", ";"),
+    "sum stops a lane early": ("offset = LANES / 2; offset > 0;", "offset = LANES / 2; offset > 1;"),
+    "sum starts half way": ("offset = LANES / 2; offset > 0;", "offset = LANES / 4; offset > 0;"),
+    "search skips one": ("last = middle;", "last = middle - (middle > first);"),
+    "search ends past the row": ("first < end && labels[first]", "labels[first]"),
+    "one record too many": ("const bool valid = row < n_records;", "const bool valid = row <= n_records;"),
+    "grid does not stride": ("base += gridDim.x * per_block", "base += n_records"),
+    "blocks count the same records": ("base = blockIdx.x * per_block", "base = 0"),
+    "rows longer than the lanes are cut": ("at < z_last; at += LANES", "at < z_last; at += z_last"),
+    "lanes overlap": ("at < y_last; at += LANES", "at < y_last; at += LANES - 1"),
+    "true counted as predicted": ("count(n_labels + y_labels[at]);", "count(2 * n_labels + y_labels[at]);"),
+    "last block wins": (
+        "atomicAdd(&totals[at], static_cast<unsigned long long>(partial[at]));",
+        "totals[at] = partial[at];",
+    ),
+    "only hits are added up": (COUNTERS, COUNTERS.replace("n_counts", "n_labels")),
+    "sizes swapped": ("y[row] = y_last - y_first;", "y[row] = z_last - z_first;"),
+    "predicted indices read as true ones": (
+        "const ZIndex* z_ptr, const ZIndex* z_labels,\n",
+        "const YIndex* z_ptr, const YIndex* z_labels,\n",
+    ),
+    "a warp leaves the loop alone": (
+        "const bool valid = row < n_records;",
+        "const bool valid = true; if (row >= n_records) break;",
+    ),
+    "pairs of neighbours only": ("other < last; ++other", "other < one + 2 && other < last; ++other"),
+    "ties go to the higher label": ("other == high && label < found", "other == high && label > found"),
+    "equal scores stop the ranking": ("(score == before && label > before_label)", "false"),
+    "best of one half warp": ("offset = WARP / 2; offset > 0;", "offset = WARP / 4; offset > 0;"),
+}
+
+
+@needs_compiler
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_in_the_source_is_found(device, fault):
+    right, wrong = FAULTS[fault]
+
+    code = files("medrec.kernels").joinpath(cuda.SOURCE).read_text(encoding="utf-8")
+    assert right in code, "the fault's place is gone from the source: move it along"
+    device(edit=lambda code: code.replace(right, wrong))
+    for order in (0, 1):
+        sys.modules["cupy"].RawModule.order = order
+        try:
+            if differences([7, 3, 6], stop=True):
+                return
+        except (AssertionError, cupy_on_cpu.KernelFault):
+            return
+    pytest.fail(f"no test notices: {fault}")
+
+
+@pytest.mark.parametrize("architecture", [75, 80, 86, 89, 90, 100, 120])
+def test_nvrtc_compiles_every_instance(architecture):
+    nvrtc = pytest.importorskip(
+        "cuda.bindings.nvrtc", reason="needs cuda-bindings: pip install cuda-bindings nvidia-cuda-nvrtc"
+    )
+
+    def call(name, *arguments):
+        try:
+            status, *results = getattr(nvrtc, name)(*arguments)
+        except RuntimeError as error:  # the library itself is found at the first call
+            pytest.skip(f"needs nvidia-cuda-nvrtc: {error}")
+        return status, results[0] if results else None
+
+    code = files("medrec.kernels").joinpath(cuda.SOURCE).read_bytes()
+    status, program = call("nvrtcCreateProgram", code, b"overlap.cu", 0, [], [])
+    assert status == nvrtc.nvrtcResult.NVRTC_SUCCESS
+    for name in cuda.kernel_names():
+        call("nvrtcAddNameExpression", program, name.encode())
+    options = [b"--std=c++17", b"--gpu-architecture=sm_%d" % architecture]
+    status, _ = call("nvrtcCompileProgram", program, len(options), options)
+    log = b" " * call("nvrtcGetProgramLogSize", program)[1]
+    call("nvrtcGetProgramLog", program, log)
+    assert status == nvrtc.nvrtcResult.NVRTC_SUCCESS, log.decode()
+    assert b"warning" not in log, log.decode()
+    lowered = [call("nvrtcGetLoweredName", program, name.encode())[1] for name in cuda.kernel_names()]
+    assert len(set(lowered)) == len(lowered)
+    assert call("nvrtcGetCUBINSize", program)[1] > 1000
+
+
+@pytest.fixture(scope="module")
+def gpu():
+    """CuPy with a device that runs."""
+    cupy = pytest.importorskip("cupy", reason="needs CuPy: pip install 'medrec[gpu]'")
+    try:
+        count = cupy.cuda.runtime.getDeviceCount()
+    except cupy.cuda.runtime.CUDARuntimeError as error:
+        pytest.skip(f"needs an NVIDIA GPU: {error}")
+    if not count:
+        pytest.skip("needs an NVIDIA GPU: CuPy finds none")
+    return cupy
+
+
+def to_gpu(matrix, kind):
+    import cupy
+    from cupyx.scipy.sparse import csr_matrix
+
+    moved = csr_matrix(sp.csr_matrix(matrix, dtype=np.float32))
+    moved.indices, moved.indptr = cupy.asarray(matrix.indices.astype(kind)), cupy.asarray(matrix.indptr.astype(kind))
+    return moved
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("number", range(len(CASES)))
+def test_a_gpu_counts_what_the_reference_counts(gpu, number):
+    Y, Z, graph, scores, y_kind, z_kind = case(number)
+    Z_gpu = to_gpu(Z, z_kind)
+    for one, other in zip(kernels.overlap(to_gpu(Y, y_kind), Z_gpu), reference.overlap(Y, Z), strict=True):
+        np.testing.assert_array_equal(one.get(), other, strict=True)
+    got = kernels.interacting_pairs(Z_gpu, to_gpu(graph, y_kind))
+    for one, other in zip(got, reference.interacting_pairs(Z, graph), strict=True):
+        np.testing.assert_array_equal(one.get(), other, strict=True)
+    for k in (1, 7):
+        np.testing.assert_array_equal(kernels.top_k(gpu.asarray(scores), k).get(), reference.top_k(scores, k))
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("n_labels", [3, 8_900, 40_000])
+def test_hot_labels_lose_no_count_on_a_gpu(gpu, n_labels):
+    n_records = 300_000
+    hot = sp.csr_matrix(
+        (np.ones(n_records, np.uint8), np.zeros(n_records, np.int32), np.arange(n_records + 1)),
+        shape=(n_records, n_labels),
+    )
+    counts = kernels.overlap(to_gpu(hot, np.int32), to_gpu(hot, np.int32))
+    for column in (counts.tp, counts.t, counts.p):
+        assert column[:2].tolist() == [n_records, 0]
