@@ -16,9 +16,12 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
 # Runs medrec and waits at a moment of its writing: the temporary file begun, its text written, on disk, or renamed.
 SLOW = """
-import os, sys, time
+import os, signal, sys, time
 import medrec._io as io
 from medrec.cli import main
+
+# A shell's background processes, such as a gate's, ignore SIGINT, and their children inherit it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def wait(name):
     if name == sys.argv[1]:
