@@ -9,15 +9,15 @@ from sklearn.pipeline import Pipeline
 
 from medrec._checks import InputError
 from medrec.cli import UsageError
+from medrec.cli.messages import note
 from medrec.datasets import Dataset, load
 from medrec.recommenders import make_recommender
 from medrec.safety import DDIFilter, DDIGraph
+from medrec.tuning import fit_records
 
 
 def read_source(source: str, masks: str | None = None) -> Dataset:
     """The Dataset of a ``--data`` option; notes of the reader go to stderr."""
-    from medrec.cli.messages import note
-
     options = {}
     if masks is not None:
         if not source.startswith("dialmed:"):
@@ -39,8 +39,6 @@ def read_labelled(source: str, masks: str | None = None) -> Dataset:
 
 def read_graph(path: str | None, data: Dataset, source: str) -> DDIGraph | None:
     """The interactions of ``--ddi``, else those that came with the data of ``source``, in label order."""
-    from medrec.cli.messages import note
-
     if path is None:
         try:
             return None if data.ddi is None else DDIGraph.from_edges(data.drug_names, data.ddi)
@@ -91,7 +89,7 @@ def make_pipeline(parsed: Any, data: Dataset, graph: DDIGraph | None) -> Pipelin
 def fit(pipeline: Pipeline, data: Dataset) -> Pipeline:
     """Fit on records, patients kept together in inner folds; an option out of range is wrong usage."""
     try:
-        return pipeline.fit(data.records, data.Y, recommender__groups=data.groups)
+        return fit_records(pipeline, data)
     except InputError:
         raise
     except (ValueError, TypeError) as error:

@@ -1,5 +1,6 @@
 """What every base does with rows and with labels that are constant in them."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,15 @@ def constant_score(target: np.ndarray, weight: np.ndarray | None = None) -> floa
     if present > 0 and (weight[target == 0] > 0).any():
         return None
     return float(np.log((present + 0.5) / (total - present + 0.5)))
+
+
+def each_label(Y: Any, weight: np.ndarray | None) -> Iterator[tuple[np.ndarray, np.ndarray | None, float | None]]:
+    """For each label its target and weights (n_records,), and its score where it is constant."""
+    columns = Y.tocsc()
+    for label in range(Y.shape[1]):
+        target = columns[:, [label]].toarray().astype(np.float32).ravel()
+        counts = weight if weight is None or weight.ndim == 1 else weight[:, label]
+        yield target, counts, constant_score(target, counts)
 
 
 def take_rows(X: Any, Y: Any, weight: np.ndarray | None, rows: Any) -> tuple[Any, Any, np.ndarray | None]:

@@ -7,7 +7,7 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 
 from medrec.recommenders.device import check_lightgbm_device
-from medrec.recommenders.labels import constant_score, take_rows
+from medrec.recommenders.labels import each_label, take_rows
 
 
 class LightGBMBase(BaseEstimator):
@@ -102,12 +102,8 @@ class LightGBMBase(BaseEstimator):
             del params["force_row_wise"]
             params |= {"device_type": "gpu" if self.device_ == "opencl" else self.device_, "is_enable_sparse": False}
         data = lightgbm.Dataset(X, label=np.zeros(X.shape[0]), params=params, free_raw_data=False).construct()
-        columns = Y.tocsc()
         models: list[str | float] = []
-        for label in range(Y.shape[1]):
-            target = columns[:, [label]].toarray().astype(np.float32).ravel()
-            counts = weight if weight is None or weight.ndim == 1 else weight[:, label]
-            constant = constant_score(target, counts)
+        for target, counts, constant in each_label(Y, weight):
             if constant is not None:
                 models.append(constant)
                 continue

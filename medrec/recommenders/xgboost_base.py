@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator
 
 from medrec._optional import import_optional
 from medrec.recommenders.device import check_xgboost_device
-from medrec.recommenders.labels import constant_score, take_rows
+from medrec.recommenders.labels import each_label, take_rows
 
 
 class XGBoostBase(BaseEstimator):
@@ -97,14 +97,10 @@ class XGBoostBase(BaseEstimator):
         self.sparse_ = sp.issparse(X)
         self.n_features_in_ = X.shape[1]
         data = xgboost.QuantileDMatrix(X, max_bin=self.max_bin, nthread=params["nthread"])
-        columns = Y.tocsc()
         self.models_ = []
         self.device_ = device
         read_back = False
-        for label in range(Y.shape[1]):
-            target = columns[:, [label]].toarray().astype(np.float32).ravel()
-            counts = weight if weight is None or weight.ndim == 1 else weight[:, label]
-            constant = constant_score(target, counts)
+        for target, counts, constant in each_label(Y, weight):
             if constant is not None:
                 self.models_.append(constant)
                 continue
