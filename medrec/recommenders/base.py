@@ -22,13 +22,14 @@ class BaseRecommender(ClassifierMixin, BaseEstimator):
 
     ``fit`` asks the model for its scores of the training rows, each made by a model that did not see the row (nor
     any of its patient's rows, when ``groups`` are given), calibrates them, and learns the decision rule on the
-    calibrated scores. ``predict`` calibrates, decides, and then filters interactions.
+    calibrated scores. ``predict`` calibrates, decides, and then filters interactions. With ``cv=None`` there are no
+    such scores: probabilities stay as the model gives them.
     """
 
     drug_names: Sequence[str] | None
     decision: Any
     ddi: Any
-    cv: int
+    cv: int | None
     random_state: int
     verbose: bool
 
@@ -73,15 +74,17 @@ class BaseRecommender(ClassifierMixin, BaseEstimator):
         self.filter_ = make_filter(self.ddi, self.drug_names_)
         if weight is not None:
             X, sets, groups, weight = _drop_weightless(X, sets, groups, weight)
-        folds = patient_folds(X.shape[0], self.cv, groups, self.random_state)
-        out_of_fold = self._fit_scores(X, sets, folds, weight)
+        folds = [] if self.cv is None else patient_folds(X.shape[0], self.cv, groups, self.random_state)
+        out_of_fold = self._fit_scores(X, sets, folds, weight, groups)
         self.calibrator_ = PlattCalibrator().fit(out_of_fold, sets, sample_weight=weight) if folds else None
         self.decision_ = make_decision(self.decision).fit(self._probabilities(out_of_fold), sets, groups)
         return self
 
     @abstractmethod
-    def _fit_scores(self, X: Any, sets: sp.csr_matrix, folds: Folds, weight: np.ndarray | None) -> np.ndarray:
-        """Fit the model on all rows and return out-of-fold scores (n_records, n_labels)."""
+    def _fit_scores(
+        self, X: Any, sets: sp.csr_matrix, folds: Folds, weight: np.ndarray | None, groups: Any
+    ) -> np.ndarray:
+        """Fit the model on all rows and return out-of-fold scores (n_records, n_labels); without folds, its own."""
 
     @abstractmethod
     def _scores(self, X: Any) -> np.ndarray:

@@ -26,8 +26,9 @@ class BinaryRelevanceRecommender(BaseRecommender):
         Names of the labels; default: ``Y``'s columns, or numbers.
     ddi : DDIFilter, DDIGraph or DataFrame, optional
         What ``predict`` filters by; of a graph or a table of pairs, no interacting pair is kept. Default: no filter.
-    cv : int, default=5
-        Inner folds for the out-of-fold scores that calibration and decision learn from.
+    cv : int or None, default=5
+        Inner folds for the out-of-fold scores that calibration and decision learn from; None fits once and leaves
+        probabilities as the base gives them.
     n_jobs : int, optional
         Labels fitted at a time (or threads of the booster); None is one, -1 is one a core. The result does not
         depend on it.
@@ -64,7 +65,7 @@ class BinaryRelevanceRecommender(BaseRecommender):
         decision: Any = "expected-jaccard",
         drug_names: Sequence[str] | None = None,
         ddi: Any = None,
-        cv: int = 5,
+        cv: int | None = 5,
         n_jobs: int | None = None,
         random_state: int = 0,
         verbose: bool = False,
@@ -78,9 +79,11 @@ class BinaryRelevanceRecommender(BaseRecommender):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _fit_scores(self, X: Any, sets: sp.csr_matrix, folds: Folds, weight: np.ndarray | None) -> np.ndarray:
+    def _fit_scores(
+        self, X: Any, sets: sp.csr_matrix, folds: Folds, weight: np.ndarray | None, groups: Any
+    ) -> np.ndarray:
         base = make_base(self.base, random_state=self.random_state)
-        out_of_fold, self.labels_ = share(base, prepare(base, X)).fit_folds(
+        out_of_fold, self.labels_ = share(base, prepare(base, X), groups).fit_folds(
             sets,
             folds,
             weight,

@@ -84,12 +84,14 @@ class ChainRecommender(BaseRecommender):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _fit_scores(self, X: Any, sets: sp.csr_matrix, folds: Folds, weight: np.ndarray | None) -> np.ndarray:
+    def _fit_scores(
+        self, X: Any, sets: sp.csr_matrix, folds: Folds, weight: np.ndarray | None, groups: Any
+    ) -> np.ndarray:
         base = make_base(self.base, random_state=self.random_state)
         self.order_ = self._resolve_order(sets)
         out_of_fold = np.zeros(sets.shape)
         columns = sets.tocsc()
-        shared = share(base, prepare(base, X))
+        shared = share(base, prepare(base, X), groups)
         self.links_ = []
         for label in progress(self.order_, desc="chain, links", show=self.verbose):
             one = weight[:, [label]] if weight is not None and weight.ndim == 2 else weight

@@ -28,8 +28,8 @@ class PriorRecommender(BaseRecommender):
         Names of the labels; default: ``Y``'s columns, or numbers.
     ddi : DDIFilter, DDIGraph or DataFrame, optional
         What ``predict`` filters by; of a graph or a table of pairs, no interacting pair is kept. Default: no filter.
-    cv : int, default=5
-        Inner folds for out-of-fold scores.
+    cv : int or None, default=5
+        Inner folds for out-of-fold scores; None leaves probabilities uncalibrated.
     random_state : int, default=0
         Seed of the inner folds.
 
@@ -53,7 +53,7 @@ class PriorRecommender(BaseRecommender):
         decision: Any = "expected-jaccard",
         drug_names: Sequence[str] | None = None,
         ddi: Any = None,
-        cv: int = 5,
+        cv: int | None = 5,
         random_state: int = 0,
     ) -> None:
         self.smoothing = smoothing
@@ -63,7 +63,9 @@ class PriorRecommender(BaseRecommender):
         self.cv = cv
         self.random_state = random_state
 
-    def _fit_scores(self, X: Any, sets: sp.csr_matrix, folds: Folds, weight: np.ndarray | None) -> np.ndarray:
+    def _fit_scores(
+        self, X: Any, sets: sp.csr_matrix, folds: Folds, weight: np.ndarray | None, groups: Any
+    ) -> np.ndarray:
         if not self.smoothing > 0:
             raise ValueError(f"PriorRecommender: smoothing must be above 0; got {self.smoothing}.")
         if weight is not None and weight.ndim == 2:

@@ -16,8 +16,8 @@ GRAM_RECORDS = 4000
 """Records up to which inner products are kept: 128 MB at this size."""
 
 
-def share(base: Any, X: Any) -> "SharedFeatures":
-    """The fastest way to fit ``base`` again and again on ``X`` (n_records, n_features)."""
+def share(base: Any, X: Any, groups: Any = None) -> "SharedFeatures":
+    """The fastest way to fit ``base`` again and again on ``X`` (n_records, n_features) of patients ``groups``."""
     if isinstance(base, LinearBase) and X.shape[0] <= min(X.shape[1], GRAM_RECORDS):
         return GramFeatures(base, X)
     return SharedFeatures(base, X)
@@ -41,6 +41,10 @@ class SharedFeatures:
     def append(self, column: np.ndarray) -> None:
         """Add a feature (n_records,)."""
         self.columns.append(column)
+
+    def restart(self) -> None:
+        """Take the added features away again, for another chain over the same records."""
+        self.columns = []
 
     def features(self) -> Any:
         """Features (n_records, n_features + columns added), of the kind that ``X`` is."""
@@ -121,6 +125,11 @@ class GramFeatures(SharedFeatures):
         super().append(column)
         held = np.flatnonzero(column)
         self.products[np.ix_(held, held)] += np.outer(column[held], column[held])
+
+    def restart(self) -> None:
+        """Take the added features away again, for another chain over the same records."""
+        super().restart()
+        self.products = gram(self.X)
 
     def fit_folds(
         self,
