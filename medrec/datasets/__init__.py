@@ -8,6 +8,7 @@ from medrec.datasets.jsonl import read_jsonl, write_jsonl
 from medrec.datasets.predictions import read_predictions
 from medrec.datasets.sources import load
 from medrec.datasets.synthetic import make_records, split_records, write_records
+from medrec.datasets.uci_diabetes import read_uci_diabetes
 
 __all__ = [
     "KINDS",
@@ -19,6 +20,7 @@ __all__ = [
     "read_dialmed",
     "read_jsonl",
     "read_predictions",
+    "read_uci_diabetes",
     "split_records",
     "write_jsonl",
     "write_records",

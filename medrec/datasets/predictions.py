@@ -1,6 +1,5 @@
 """Predicted sets from a file, in the order and with the names of a Dataset."""
 
-import csv
 import os
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -9,7 +8,8 @@ from typing import Any
 import scipy.sparse as sp
 
 from medrec._checks import InputError
-from medrec.datasets._json_lines import first_byte, read_json, read_lines, read_objects, shown
+from medrec.datasets._csv_rows import read_rows
+from medrec.datasets._json_lines import first_byte, read_json, read_objects, shown
 from medrec.datasets._values import as_drugs
 from medrec.datasets.cdrugred import sets_from_names
 from medrec.datasets.dataset import Dataset
@@ -88,17 +88,8 @@ def _refuse(path: Any, item: str, line: int | None, rule: str) -> InputError:
     return InputError(item + rule, path=path, line=line)
 
 
-def _csv_rows(path: str | os.PathLike[str]) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader((text for _, text in read_lines(path)), strict=True)
-    try:
-        for cells in reader:
-            yield reader.line_num, cells
-    except csv.Error as error:
-        raise InputError(f"is not CSV ({error})", path=path, line=reader.line_num) from error
-
-
 def _csv_entries(path: str | os.PathLike[str]) -> Iterator[tuple[int, str, list[str]]]:
-    rows = _csv_rows(path)
+    rows = read_rows(path)
     header = [name.strip() for name in next(rows, (1, []))[1]]
     if "id" not in header or "drug" not in header:
         raise InputError("is neither JSON nor CSV with the columns id and drug", path=path, line=1)

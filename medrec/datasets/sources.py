@@ -12,6 +12,7 @@ from medrec.datasets.dataset import Dataset, interactions_frame
 from medrec.datasets.dialmed import read_dialmed
 from medrec.datasets.jsonl import read_jsonl
 from medrec.datasets.synthetic import make_records
+from medrec.datasets.uci_diabetes import read_uci_diabetes
 
 
 def read_synthetic(options: str) -> Dataset:
@@ -34,6 +35,7 @@ FORMATS: dict[str, Callable[..., Dataset]] = {
     "dialmed": read_dialmed,
     "jsonl": read_jsonl,
     "arff": read_arff,
+    "uci-diabetes": read_uci_diabetes,
     "synthetic": read_synthetic,
 }
 """The reader of each format."""
@@ -45,7 +47,7 @@ def load(source: str | os.PathLike[str], **options: Any) -> Dataset:
     Parameters
     ----------
     source : str
-        ``cdrugred:FILE``, ``dialmed:FILE``, ``jsonl:FILE``, ``arff:FILE`` or
+        ``cdrugred:FILE``, ``dialmed:FILE``, ``jsonl:FILE``, ``arff:FILE``, ``uci-diabetes:FILE`` or
         ``synthetic:records=2000,seed=0``.
     **options
         Options of the reader, such as ``masks="keep"`` of ``read_dialmed``.
