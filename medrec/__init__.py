@@ -11,6 +11,7 @@ from medrec._version import __version__
 _EXPORTS = {
     "BinaryRelevanceRecommender": "medrec.recommenders",
     "ChainRecommender": "medrec.recommenders",
+    "NeighborRecommender": "medrec.recommenders",
     "PriorRecommender": "medrec.recommenders",
     "make_recommender": "medrec.recommenders",
     "RecordVectorizer": "medrec.features",

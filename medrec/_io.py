@@ -134,6 +134,7 @@ TRUSTED = (
     "medrec.recommenders.estimator_base.EstimatorBase",
     "medrec.recommenders.lightgbm_base.LightGBMBase",
     "medrec.recommenders.linear.LinearBase",
+    "medrec.recommenders.neighbors.NeighborRecommender",
     "medrec.recommenders.prior.PriorRecommender",
     "medrec.recommenders.xgboost_base.XGBoostBase",
     "medrec.safety.filter.DDIFilter",

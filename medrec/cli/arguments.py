@@ -10,7 +10,7 @@ SOURCES = (
     "SOURCE is FORMAT:PATH - cdrugred:FILE, dialmed:FILE, jsonl:FILE, arff:FILE, uci-diabetes:FILE, or "
     "synthetic:records=2000,seed=0 for generated records."
 )
-MODELS = ("binary-relevance", "chain", "prior")
+MODELS = ("binary-relevance", "chain", "neighbors", "prior")
 BASES = ("logistic", "svm", "lightgbm", "xgboost")
 DECISIONS = ("expected-jaccard", "threshold")
 FORMATS = ("chip2025", "jsonl", "csv")

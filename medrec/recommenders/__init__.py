@@ -6,6 +6,7 @@ from medrec.recommenders.chain import ChainRecommender
 from medrec.recommenders.estimator_base import EstimatorBase
 from medrec.recommenders.lightgbm_base import LightGBMBase
 from medrec.recommenders.linear import LinearBase
+from medrec.recommenders.neighbors import NeighborRecommender
 from medrec.recommenders.pipeline import MODELS, make_recommender
 from medrec.recommenders.prior import PriorRecommender
 from medrec.recommenders.xgboost_base import XGBoostBase
@@ -18,6 +19,7 @@ __all__ = [
     "EstimatorBase",
     "LightGBMBase",
     "LinearBase",
+    "NeighborRecommender",
     "PriorRecommender",
     "XGBoostBase",
     "make_base",

@@ -12,11 +12,13 @@ from medrec.recommenders.base import make_filter
 from medrec.recommenders.bases import make_base
 from medrec.recommenders.binary_relevance import BinaryRelevanceRecommender
 from medrec.recommenders.chain import ChainRecommender
+from medrec.recommenders.neighbors import NeighborRecommender
 from medrec.recommenders.prior import PriorRecommender
 
 MODELS = {
     "binary-relevance": BinaryRelevanceRecommender,
     "chain": ChainRecommender,
+    "neighbors": NeighborRecommender,
     "prior": PriorRecommender,
 }
 """Recommenders by the names that ``make_recommender`` and the command line take."""
@@ -39,7 +41,7 @@ def make_recommender(
 
     Parameters
     ----------
-    model : {"binary-relevance", "chain", "prior"}, default="binary-relevance"
+    model : {"binary-relevance", "chain", "neighbors", "prior"}, default="binary-relevance"
         The recommender. The prior sees only the columns of kind ``codes``.
     schema : dict
         Kind of each column, as ``Dataset.schema``.

@@ -132,7 +132,7 @@ def test_options_reach_their_step():
 
 
 def test_what_is_no_option_or_model_is_named():
-    with pytest.raises(ValueError, match="model must be one of binary-relevance, chain, prior; got 'forest'"):
+    with pytest.raises(ValueError, match="model must be one of binary-relevance, chain, neighbors, prior; got 'forest'"):
         make_recommender("forest", schema=SCHEMA)
     with pytest.raises(ValueError, match=r"no option 'smooth'; there are .*'smoothing'"):
         make_recommender("prior", schema=SCHEMA, smooth=1)
