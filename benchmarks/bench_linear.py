@@ -15,17 +15,15 @@ very rare, each a noisy linear function of 30 words.
 import argparse
 import json
 import os
-import platform
-import subprocess
 import time
 import warnings
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from common import DATA, machine
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from sklearn.multiclass import OneVsRestClassifier
@@ -165,26 +163,9 @@ def check(rows: list[dict[str, Any]]) -> None:
     assert abs(ours["micro_f1"] - scikit["micro_f1"]) <= 0.003, (ours, scikit)
 
 
-def machine() -> dict[str, Any]:
-    versions = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = "missing"
-    here = Path(__file__).resolve().parent
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True).stdout.strip()
-    model = platform.processor() or platform.machine()
-    if Path("/proc/cpuinfo").exists():
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), model)
-    return {"machine": model, "cores": os.cpu_count(), "versions": versions, "commit": commit}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    default = os.environ.get("MEDREC_DATA", Path(__file__).resolve().parents[2] / "shared" / "data")
-    parser.add_argument("--data", type=Path, default=default, help="folder that holds mulan/")
+    parser.add_argument("--data", type=Path, default=DATA, help="folder that holds mulan/")
     parser.add_argument("--threads", type=int, default=1, help="cores that everyone may use")
     parser.add_argument("--smoke", action="store_true", help="small sets, one repeat")
     parser.add_argument("--out", type=Path, help="write the rows as JSON")
@@ -194,7 +175,8 @@ def main() -> None:
     start = time.perf_counter()
     fit_linear(np.eye(2), np.eye(2))
     compiling = time.perf_counter() - start
-    print(f"{machine()['machine']}, {options.threads} thread(s); compiled or loaded from cache in {compiling:.1f} s")
+    facts = {**machine(PACKAGES), "threads": options.threads}
+    print(f"{facts['machine']}, {options.threads} thread(s); compiled or loaded from cache in {compiling:.1f} s")
     sets = {"generated": generated(*((300, 1000, 20) if options.smoke else (5000, 20000, 300)))}
     folder = Path(options.data) / "mulan"
     for name in ("medical",) if options.smoke else ("medical", "enron"):
@@ -208,7 +190,7 @@ def main() -> None:
             repeats = 1 if options.smoke or name == "generated" else 3
             rows += compare(name, parts, loss=loss, C=C, threads=options.threads, repeats=repeats)
     if options.out:
-        options.out.write_text(json.dumps({**machine(), "threads": options.threads, "rows": rows}, indent=1) + "\n")
+        options.out.write_text(json.dumps({**facts, "rows": rows}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from common import DATA, show
+
 from medrec import BinaryRelevanceRecommender, ChainRecommender, DDIGraph
 from medrec._io import library_versions
 from medrec.cli.demo import RECORDS, compare
@@ -25,7 +27,6 @@ from medrec.recommenders import LinearBase, make_recommender
 from medrec.report import summary_table
 from medrec.tuning import cross_decide
 
-DATA = Path(os.environ.get("MEDREC_DATA", Path(__file__).parents[1] / ".." / "shared" / "data"))
 DIALMED = {
     "prior by disease": ("prior", {}),
     "binary relevance, logistic": ("binary-relevance", {}),
@@ -157,16 +158,6 @@ def mulan(smoke: bool) -> list[dict]:
             )
     show("Mulan, official splits", rows)
     return rows
-
-
-def show(title: str, rows: list[dict]) -> None:
-    """Print rows as a Markdown table."""
-    print(f"\n### {title}\n")
-    print("| " + " | ".join(rows[0]) + " |")
-    print("|" + "---|" * len(rows[0]))
-    for row in rows:
-        cells = (f"{v:.3f}" if isinstance(v, float) and k != "seconds" else str(v) for k, v in row.items())
-        print("| " + " | ".join(cells) + " |", flush=True)
 
 
 TABLES = {"demo": demo, "dialmed": dialmed, "mulan": mulan}

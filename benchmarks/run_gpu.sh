@@ -19,4 +19,5 @@ if command -v compute-sanitizer >/dev/null; then
 else
     echo "compute-sanitizer is not installed: left out" | tee "$out/sanitizer.txt"
 fi
+python3 benchmarks/bench_recommenders.py --part gpu --jobs "$(nproc)" --out "$out" 2>&1 | tee "$out/recommenders.txt" || failed=1
 exit $failed

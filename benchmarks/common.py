@@ -1,0 +1,89 @@
+"""What several benchmarks share: where the data lies, the machine's facts, tables, a process for a measurement."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from medrec._io import atomic_write
+
+HERE = Path(__file__).resolve().parent
+DATA = Path(os.environ.get("MEDREC_DATA", HERE.parents[1] / "shared" / "data"))
+"""The folder of the real data."""
+PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "numba", "lightgbm", "xgboost", "scikit-multilearn-ng")
+
+
+def machine(packages: Sequence[str] = PACKAGES) -> dict[str, Any]:
+    """Processor, cores, versions and commit, as they stand in every result."""
+    versions = {"python": platform.python_version()}
+    for package in packages:
+        versions[package] = "missing"
+        for name in (package, f"{package}-cpu"):  # XGBoost without CUDA has a name of its own
+            try:
+                versions[package] = version(name)
+                break
+            except PackageNotFoundError:
+                continue
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=HERE, capture_output=True, text=True).stdout.strip()
+    model = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").exists():
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), model)
+    return {"machine": model, "cores": os.cpu_count(), "versions": versions, "commit": commit}
+
+
+def show(title: str, rows: list[dict[str, Any]]) -> None:
+    """Print rows as a Markdown table."""
+    print(f"\n### {title}\n")
+    if not rows:
+        print("(no rows)")
+        return
+    print("| " + " | ".join(rows[0]) + " |")
+    print("|" + "---|" * len(rows[0]))
+    for row in rows:
+        cells = (f"{v:.3f}" if isinstance(v, float) and k != "seconds" else str(v) for k, v in row.items())
+        print("| " + " | ".join(cells) + " |", flush=True)
+
+
+def write_result(folder: Path | None, name: str, **values: Any) -> None:
+    """Write ``folder/name.json`` with the machine's facts, whole or not at all; nothing without a folder."""
+    if folder is None:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_write(folder / f"{name}.json") as file:
+        json.dump({**machine(), **values}, file, ensure_ascii=False, indent=1)
+        file.write("\n")
+
+
+def peak_memory() -> float:
+    """The most memory that this process held at a time, GiB."""
+    status = Path("/proc/self/status")
+    if status.exists():  # that of this program alone; getrusage's may be the parent's
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 2**20
+    import resource
+
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most / (2**30 if sys.platform == "darwin" else 2**20)
+
+
+def run_cell(script: Path, words: Sequence[str], *, cores: int, timeout: float) -> dict[str, Any]:
+    """What ``script --cell words`` prints as JSON in its last line, run in a process of its own on ``cores`` cores."""
+    variables = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+    threads = dict.fromkeys(variables, str(min(cores, os.cpu_count() or 1)))
+    command = [sys.executable, str(script), "--cell", *words, "--jobs", str(cores)]
+    start = time.perf_counter()
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, env={**os.environ, **threads})
+    except subprocess.TimeoutExpired:
+        return {"error": f"stopped after {timeout:.0f} s"}
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or [f"ended with {done.returncode}"])[-1]
+        return {"error": last[:300]}
+    return {**json.loads(done.stdout.splitlines()[-1]), "wall_seconds": time.perf_counter() - start}
