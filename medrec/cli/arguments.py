@@ -10,8 +10,8 @@ SOURCES = (
     "SOURCE is FORMAT:PATH - cdrugred:FILE, dialmed:FILE, jsonl:FILE, arff:FILE, uci-diabetes:FILE, or "
     "synthetic:records=2000,seed=0 for generated records."
 )
-MODELS = ("binary-relevance", "chain", "neighbors", "prior")
-BASES = ("logistic", "svm", "lightgbm", "xgboost")
+MODELS = ("binary-relevance", "chain", "neighbors", "prior", "stacked-binary-relevance")
+BASES = ("logistic", "svm", "lightgbm", "lightgbm-fast", "xgboost", "xgboost-fast")
 DECISIONS = ("expected-jaccard", "threshold")
 FORMATS = ("chip2025", "jsonl", "csv")
 

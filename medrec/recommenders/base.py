@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from medrec._checks import check_names, check_sets
 from medrec.decision import PlattCalibrator, make_decision
+from medrec.recommenders.bases import takes_missing
 from medrec.recommenders.folds import Folds, patient_folds
 from medrec.safety import DDIFilter, DDIGraph
 
@@ -169,7 +170,9 @@ class BaseRecommender(ClassifierMixin, BaseEstimator):
         return pd.DataFrame(rows, columns=["record", "drug", "score", "rank", "kept", "why"])
 
     def _check_features(self, X: Any, *, reset: bool) -> Any:
-        X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=reset)
+        finite = "allow-nan" if takes_missing(getattr(self, "base", None)) else True
+        kinds = [np.float64, np.float32]
+        X = validate_data(self, X, accept_sparse="csr", dtype=kinds, ensure_all_finite=finite, reset=reset)
         # Boosters do not know scipy's sparse arrays.
         return sp.csr_matrix(X) if sp.issparse(X) else X
 
@@ -180,6 +183,7 @@ class BaseRecommender(ClassifierMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = takes_missing(getattr(self, "base", None))
         tags.target_tags.multi_output = True
         tags.target_tags.single_output = False
         tags.classifier_tags.multi_label = True

@@ -8,9 +8,8 @@ import scipy.sparse as sp
 
 from medrec._progress import progress
 from medrec.recommenders.base import BaseRecommender
-from medrec.recommenders.bases import make_base, prepare
+from medrec.recommenders.bases import make_base, prepare, share
 from medrec.recommenders.folds import Folds
-from medrec.recommenders.shared import share
 
 
 class BinaryRelevanceRecommender(BaseRecommender):
@@ -83,12 +82,12 @@ class BinaryRelevanceRecommender(BaseRecommender):
         self, X: Any, sets: sp.csr_matrix, folds: Folds, weight: np.ndarray | None, groups: Any
     ) -> np.ndarray:
         base = make_base(self.base, random_state=self.random_state)
-        out_of_fold, self.labels_ = share(base, prepare(base, X), groups).fit_folds(
+        out_of_fold, self.labels_ = share(base, prepare(base, X), sets, groups).fit_folds(
             sets,
             folds,
             weight,
             n_jobs=self.n_jobs,
-            track=lambda rounds: progress(rounds, desc="binary relevance, folds", show=self.verbose),
+            track=lambda rounds: progress(rounds, desc="binary relevance", show=self.verbose),
         )
         return out_of_fold
 

@@ -9,11 +9,11 @@ from scipy.special import expit, logit
 
 from medrec._progress import progress
 from medrec.recommenders.base import BaseRecommender
-from medrec.recommenders.bases import make_base, prepare
+from medrec.recommenders.bases import make_base, prepare, share
 from medrec.recommenders.chain_inference import beam, greedy, sampling
 from medrec.recommenders.chain_order import chain_orders
 from medrec.recommenders.folds import Folds
-from medrec.recommenders.shared import SharedFeatures, share
+from medrec.recommenders.shared import SharedFeatures
 
 INFERENCES = ("greedy", "beam", "sampling")
 
@@ -139,7 +139,7 @@ class ChainRecommender(BaseRecommender):
         self._check_inference()
         base = make_base(self.base, random_state=self.random_state)
         orders = chain_orders(self.order, sets, n_chains=self.n_chains, random_state=self.random_state)
-        shared = share(base, prepare(base, X), groups)
+        shared = share(base, prepare(base, X), sets, groups)
         chains, scores = [], []
         for at, order in enumerate(orders):
             if at:

@@ -7,6 +7,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.special import expit, log_expit
 
+from medrec.recommenders.booster_base import BoosterBase
 from medrec.recommenders.linear import LinearBase
 from medrec.recommenders.shared import append_columns
 
@@ -39,8 +40,11 @@ def greedy(links: Sequence[Any], X: Any, see: Callable[[np.ndarray], np.ndarray]
             seen[at] = see(scores[:, at])
         return scores
     scores = np.empty((X.shape[0], len(links)))
+    boosted = isinstance(links[0], BoosterBase)
+    if boosted:
+        X = links[0].take(X)  # every link keeps the same columns of it
     for at, link in enumerate(links):
-        scores[:, at] = link.decision_function(X)[:, 0]
+        scores[:, at] = (link.margins(X) if boosted else link.decision_function(X))[:, 0]
         X = append_columns(X, [see(scores[:, at])])
     return scores
 

@@ -7,6 +7,7 @@ import scipy.sparse as sp
 from joblib import Parallel, delayed
 from scipy.special import logit
 from sklearn.base import BaseEstimator, clone
+from sklearn.utils import get_tags
 
 from medrec.recommenders.labels import constant_score, take_rows
 
@@ -67,3 +68,8 @@ class EstimatorBase(BaseEstimator):
             else:
                 scores[:, label] = logit(np.clip(one.predict_proba(X)[:, 1], 1e-9, 1 - 1e-9))
         return scores
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = get_tags(self.estimator).input_tags.allow_nan
+        return tags

@@ -15,13 +15,12 @@ def constant_score(target: np.ndarray, weight: np.ndarray | None = None) -> floa
     return float(np.log((present + 0.5) / (total - present + 0.5)))
 
 
-def each_label(Y: Any, weight: np.ndarray | None) -> Iterator[tuple[np.ndarray, np.ndarray | None, float | None]]:
-    """For each label its target and weights (n_records,), and its score where it is constant."""
+def each_label(Y: Any, weight: np.ndarray | None) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+    """For each label its target and weights (n_records,)."""
     columns = Y.tocsc()
     for label in range(Y.shape[1]):
         target = columns[:, [label]].toarray().astype(np.float32).ravel()
-        counts = weight if weight is None or weight.ndim == 1 else weight[:, label]
-        yield target, counts, constant_score(target, counts)
+        yield target, weight if weight is None or weight.ndim == 1 else weight[:, label]
 
 
 def take_rows(X: Any, Y: Any, weight: np.ndarray | None, rows: Any) -> tuple[Any, Any, np.ndarray | None]:

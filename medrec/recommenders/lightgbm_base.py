@@ -1,20 +1,20 @@
 """LightGBM for every label over bins that are made once."""
 
+import warnings
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
-from sklearn.base import BaseEstimator
 
+from medrec.recommenders.booster_base import Bins, BoosterBase
+from medrec.recommenders.columns import take
 from medrec.recommenders.device import check_lightgbm_device
-from medrec.recommenders.labels import each_label, take_rows
 
 
-class LightGBMBase(BaseEstimator):
+class LightGBMBase(BoosterBase):
     """Gradient boosting by LightGBM, one model a label.
 
-    Features are binned once; for each label only the target of the binned data changes, which gives the same
-    trees as fitting each label alone.
+    Features are binned once; for each label only the target of the binned data changes, and a chain appends its
+    links to it (``add_features_from``), which gives the same trees as fitting each label alone.
 
     Parameters
     ----------
@@ -22,14 +22,25 @@ class LightGBMBase(BaseEstimator):
         Boosting rounds.
     learning_rate : float, default=0.1
         Shrinkage of each round.
-    num_leaves : int, default=15
+    num_leaves : int, default=7
         Leaves of a tree.
     min_child_samples : int, default=5
         Records in a leaf, at least; small, because drugs are rare.
+    reg_lambda : float, default=1.0
+        L2 penalty of leaf values.
     max_bin : int, default=63
         Bins of a feature.
     feature_fraction : float, default=0.3
         Share of the features that each tree may use.
+    max_columns : int or None, default=2000
+        Columns that are kept: those that explain most of the labels, see ``choose_columns``. None keeps all; then
+        every model pays for every column, about 60 µs each before its first tree.
+    scale_pos_weight : float, array of shape (n_labels,) or "balanced", optional
+        Factor on the weight of records that have the label; ``"balanced"`` is negatives over positives.
+    early_stopping_rounds : int, optional
+        Stop a label when its log loss on held-out patients did not improve for so many rounds. Default: never.
+    validation_fraction : float, default=0.1
+        Share of the patients that early stopping holds out, the same for every label and link.
     device : {"cpu", "cuda", "opencl"}, default="cpu"
         Where it trains; one that is not there is an error. ``"cuda"`` and ``"opencl"`` need LightGBM built for them.
     random_state : int, default=0
@@ -39,14 +50,24 @@ class LightGBMBase(BaseEstimator):
     ----------
     models_ : list
         LightGBM's own text of each label's model, or its score where the label is constant.
+    columns_ : ndarray of int
+        The columns that were kept.
+    n_iter_ : ndarray of int of shape (n_labels,)
+        Rounds of each label.
     device_ : str
         The device that trained.
-    num_threads_ : int
-        Threads of fit, and so of scoring; 0 is one a core.
 
     References
     ----------
     Ke et al. (2017), LightGBM: A highly efficient gradient boosting decision tree, NIPS.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.repeat([[0.0, 1.0], [1.0, 0.0]], 20, axis=0)
+    >>> base = LightGBMBase(n_estimators=5).fit_labels(X, X[:, :1])
+    >>> base.decision_function(X[[0, 39]]).round(1).tolist()
+    [[-0.9], [0.9]]
     """
 
     def __init__(
@@ -54,10 +75,15 @@ class LightGBMBase(BaseEstimator):
         *,
         n_estimators: int = 100,
         learning_rate: float = 0.1,
-        num_leaves: int = 15,
+        num_leaves: int = 7,
         min_child_samples: int = 5,
+        reg_lambda: float = 1.0,
         max_bin: int = 63,
         feature_fraction: float = 0.3,
+        max_columns: int | None = 2000,
+        scale_pos_weight: Any = None,
+        early_stopping_rounds: int | None = None,
+        validation_fraction: float = 0.1,
         device: str = "cpu",
         random_state: int = 0,
     ) -> None:
@@ -65,66 +91,123 @@ class LightGBMBase(BaseEstimator):
         self.learning_rate = learning_rate
         self.num_leaves = num_leaves
         self.min_child_samples = min_child_samples
+        self.reg_lambda = reg_lambda
         self.max_bin = max_bin
         self.feature_fraction = feature_fraction
+        self.max_columns = max_columns
+        self.scale_pos_weight = scale_pos_weight
+        self.early_stopping_rounds = early_stopping_rounds
+        self.validation_fraction = validation_fraction
         self.device = device
         self.random_state = random_state
 
-    def fit_labels(
-        self,
-        X: Any,
-        Y: sp.csr_matrix,
-        *,
-        rows: Any = None,
-        sample_weight: Any = None,
-        n_jobs: int | None = None,
-    ) -> "LightGBMBase":
-        """Fit every label on ``rows`` (default all) of ``X`` (n_records, n_features); ``n_jobs`` threads a tree."""
+    @classmethod
+    def fast(cls, **options: Any) -> "LightGBMBase":
+        """The fast preset: half as many rounds of twice the step, 15 bins, 500 columns; other options as given."""
+        return cls(**{"n_estimators": 50, "learning_rate": 0.2, "max_bin": 15, "max_columns": 500, **options})
+
+    def _device(self) -> str:
+        return check_lightgbm_device(self.device)
+
+    def _bins(self, device: str) -> type[Bins]:
+        return LightGBMBins
+
+    def _data(self, kept: Any) -> Any:
+        return kept
+
+    def _margins(self, model: str, data: Any) -> np.ndarray:
         import lightgbm
 
-        self.device_ = check_lightgbm_device(self.device)
-        X, Y, weight = take_rows(X, Y, sample_weight, rows)
-        params: dict[str, Any] = {
+        return np.asarray(lightgbm.Booster(model_str=model).predict(data, raw_score=True, num_threads=1))
+
+    def _contributions(self, model: str, data: Any) -> Any:
+        import lightgbm
+
+        return lightgbm.Booster(model_str=model).predict(data, pred_contrib=True, num_threads=1)
+
+    def _importance(self, model: str) -> np.ndarray:
+        import lightgbm
+
+        return lightgbm.Booster(model_str=model).feature_importance("gain")
+
+
+class LightGBMBins(Bins):
+    """A LightGBM ``Dataset``, and a second one aligned to it for the rows held out."""
+
+    def __init__(self, base: LightGBMBase, X: Any, *args: Any, **options: Any) -> None:
+        super().__init__(base, X, *args, **options)
+        self.params: dict[str, Any] = {
             "objective": "binary",
-            "learning_rate": self.learning_rate,
-            "num_leaves": self.num_leaves,
-            "min_data_in_leaf": self.min_child_samples,
-            "max_bin": self.max_bin,
-            "feature_fraction": self.feature_fraction,
-            "seed": self.random_state,
-            "num_threads": 1 if n_jobs is None else 0 if n_jobs < 0 else n_jobs,
+            "learning_rate": base.learning_rate,
+            "num_leaves": base.num_leaves,
+            "min_data_in_leaf": base.min_child_samples,
+            "lambda_l2": base.reg_lambda,
+            "max_bin": base.max_bin,
+            "feature_fraction": base.feature_fraction,
+            "seed": base.random_state,
+            "num_threads": self.threads,
             "deterministic": True,
             "force_row_wise": True,
             "verbosity": -1,
         }
-        if self.device_ != "cpu":
+        if self.device != "cpu":
             # OpenCL turns to the CPU in silence on sparse features unless told that they are none.
-            del params["force_row_wise"]
-            params |= {"device_type": "gpu" if self.device_ == "opencl" else self.device_, "is_enable_sparse": False}
-        data = lightgbm.Dataset(X, label=np.zeros(X.shape[0]), params=params, free_raw_data=False).construct()
-        models: list[str | float] = []
-        for target, counts, constant in each_label(Y, weight):
-            if constant is not None:
-                models.append(constant)
-                continue
-            data.set_label(target)
-            if counts is not None:
-                data.set_weight(counts)
-            booster = lightgbm.train(params, data, num_boost_round=self.n_estimators)
-            models.append(booster.model_to_string())
-        self.models_ = models
-        self.num_threads_ = params["num_threads"]
-        return self
+            del self.params["force_row_wise"]
+            kind = "gpu" if self.device == "opencl" else self.device
+            self.params |= {"device_type": kind, "is_enable_sparse": False}
+        self.data, self.watched = self._pair(lambda rows: take(X, rows, self.columns))
 
-    def decision_function(self, X: Any) -> np.ndarray:
-        """Log-odds (n_records, n_labels)."""
+    def _append(self, column: np.ndarray) -> None:
+        added = self._pair(lambda rows: column[rows, None].astype(self.dtype))
+        with warnings.catch_warnings():
+            # LightGBM says that it kept no raw data, which is meant.
+            warnings.simplefilter("ignore", UserWarning)
+            self.data.add_features_from(added[0])
+            if self.watched is not None:
+                self.watched.add_features_from(added[1])
+
+    def fork(self) -> "LightGBMBins":
+        """As ``Bins.fork``."""
+        other = object.__new__(type(self))
+        other.__dict__ = dict(self.__dict__)
+        other.data = self._copy(self.data, len(self.rows))
+        if self.watched is not None and self.held is not None:
+            other.watched = self._copy(self.watched, len(self.held))
+        return other
+
+    def train(self, target: np.ndarray, weight: np.ndarray | None, ratio: float | None) -> tuple[str, int]:
+        """As ``Bins.train``."""
         import lightgbm
 
-        scores = np.empty((X.shape[0], len(self.models_)))
-        for label, model in enumerate(self.models_):
-            if isinstance(model, float):
-                scores[:, label] = model
-            else:
-                booster = lightgbm.Booster(model_str=model)
-                scores[:, label] = booster.predict(X, raw_score=True, num_threads=self.num_threads_)
-        return scores
+        params = self.params if ratio is None else {**self.params, "scale_pos_weight": ratio}
+        watched: list[Any] = []
+        callbacks: list[Any] = []
+        for data, rows in ((self.data, self.rows), (self.watched, self.held)):
+            if data is not None:
+                data.set_label(target[rows])
+                if weight is not None:
+                    data.set_weight(weight[rows])
+        if self.watched is not None:
+            watched = [self.watched]
+            callbacks = [lightgbm.early_stopping(self.base.early_stopping_rounds, verbose=False)]
+        rounds = self.base.n_estimators
+        booster = lightgbm.train(params, self.data, rounds, valid_sets=watched, callbacks=callbacks)
+        if self.watched is not None:
+            rounds = booster.best_iteration
+        return booster.model_to_string(num_iteration=rounds), rounds
+
+    def _pair(self, part: Any) -> tuple[Any, Any]:
+        """``Dataset`` of the rows to train on, and one of the rows held out in the bins of the first."""
+        import lightgbm
+
+        options: dict[str, Any] = {"params": self.params, "free_raw_data": True}
+        data = lightgbm.Dataset(part(self.rows), label=np.zeros(len(self.rows)), **options).construct()
+        if self.held is None:
+            return data, None
+        watched = lightgbm.Dataset(part(self.held), label=np.zeros(len(self.held)), reference=data, **options)
+        return data, watched.construct()
+
+    def _copy(self, data: Any, n_rows: int) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            return data.subset(np.arange(n_rows)).construct()

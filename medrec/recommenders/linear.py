@@ -59,6 +59,9 @@ class LinearBase(BaseEstimator):
     (3, 2)
     """
 
+    PER_LABEL = ("C", "positive_weight")
+    """Options that may hold a number a label."""
+
     coef_: np.ndarray
     intercept_: np.ndarray
     n_iter_: np.ndarray

@@ -5,19 +5,20 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import BaseEstimator
 
 from medrec._optional import import_optional
+from medrec.recommenders.booster_base import Bins, BoosterBase
+from medrec.recommenders.columns import take
 from medrec.recommenders.device import check_xgboost_device
-from medrec.recommenders.labels import each_label, take_rows
 
 
-class XGBoostBase(BaseEstimator):
+class XGBoostBase(BoosterBase):
     """Gradient boosting by XGBoost, one model a label.
 
     Features are binned once (``QuantileDMatrix``); for each label only the target changes, which gives the same trees
-    as fitting each label alone. To XGBoost an absent entry of a sparse matrix is *missing*, not 0, so features to
-    predict from are first made sparse or dense as those of ``fit_labels`` were.
+    as fitting each label alone. A chain bins anew for each link, because XGBoost appends nothing. To XGBoost an
+    absent entry of a sparse matrix is *missing*, not 0, so features to predict from are first made sparse or dense as
+    those of ``fit_labels`` were.
 
     Parameters
     ----------
@@ -25,14 +26,18 @@ class XGBoostBase(BaseEstimator):
         Boosting rounds.
     learning_rate : float, default=0.1
         Shrinkage of each round.
-    max_depth : int, default=5
+    max_depth : int, default=4
         Depth of a tree.
     min_child_weight : float, default=1.0
         Sum of curvatures in a leaf, at least.
+    reg_lambda : float, default=1.0
+        L2 penalty of leaf values.
     max_bin : int, default=63
         Bins of a feature.
     colsample_bytree : float, default=0.3
         Share of the features that each tree may use.
+    max_columns, scale_pos_weight, early_stopping_rounds, validation_fraction
+        As in ``LightGBMBase``.
     device : {"cpu", "cuda"}, default="cpu"
         Where it trains and predicts; one that is not there is an error.
     random_state : int, default=0
@@ -42,25 +47,32 @@ class XGBoostBase(BaseEstimator):
     ----------
     models_ : list
         XGBoost's own JSON of each label's model, or its score where the label is constant.
+    columns_ : ndarray of int
+        The columns that were kept.
+    n_iter_ : ndarray of int of shape (n_labels,)
+        Rounds of each label.
     device_ : str
-        The device that the first booster says it used.
+        The device that the boosters say they used.
 
     References
     ----------
     Chen & Guestrin (2016), XGBoost: A scalable tree boosting system, KDD.
     """
 
-    models_: list[str | float]
-
     def __init__(
         self,
         *,
         n_estimators: int = 100,
         learning_rate: float = 0.1,
-        max_depth: int = 5,
+        max_depth: int = 4,
         min_child_weight: float = 1.0,
+        reg_lambda: float = 1.0,
         max_bin: int = 63,
         colsample_bytree: float = 0.3,
+        max_columns: int | None = 2000,
+        scale_pos_weight: Any = None,
+        early_stopping_rounds: int | None = None,
+        validation_fraction: float = 0.1,
         device: str = "cpu",
         random_state: int = 0,
     ) -> None:
@@ -68,65 +80,126 @@ class XGBoostBase(BaseEstimator):
         self.learning_rate = learning_rate
         self.max_depth = max_depth
         self.min_child_weight = min_child_weight
+        self.reg_lambda = reg_lambda
         self.max_bin = max_bin
         self.colsample_bytree = colsample_bytree
+        self.max_columns = max_columns
+        self.scale_pos_weight = scale_pos_weight
+        self.early_stopping_rounds = early_stopping_rounds
+        self.validation_fraction = validation_fraction
         self.device = device
         self.random_state = random_state
 
-    def fit_labels(
-        self, X: Any, Y: sp.csr_matrix, *, rows: Any = None, sample_weight: Any = None, n_jobs: int | None = None
-    ) -> "XGBoostBase":
-        """Fit every label on ``rows`` (default all) of ``X`` (n_records, n_features); ``n_jobs`` threads a tree."""
-        xgboost = import_optional("xgboost", feature="XGBoost models", extra="xgboost")
-        device = check_xgboost_device(self.device)
-        X, Y, weight = take_rows(X, Y, sample_weight, rows)
-        params = {
+    @classmethod
+    def fast(cls, **options: Any) -> "XGBoostBase":
+        """The fast preset: half as many rounds of twice the step, 15 bins, 500 columns; other options as given."""
+        return cls(**{"n_estimators": 50, "learning_rate": 0.2, "max_bin": 15, "max_columns": 500, **options})
+
+    def _device(self) -> str:
+        _xgboost()
+        return check_xgboost_device(self.device)
+
+    def _bins(self, device: str) -> type[Bins]:
+        return XGBoostBins
+
+    def _data(self, kept: Any) -> Any:
+        return _xgboost().DMatrix(kept, nthread=1)
+
+    def _margins(self, model: str, data: Any) -> np.ndarray:
+        return self._booster(model).predict(data, output_margin=True)
+
+    def _contributions(self, model: str, data: Any) -> Any:
+        return self._booster(model).predict(data, pred_contribs=True)
+
+    def _importance(self, model: str) -> np.ndarray:
+        gain = np.zeros(len(self.columns_))
+        for name, value in self._booster(model).get_score(importance_type="total_gain").items():
+            gain[int(name[1:])] = value
+        return gain
+
+    def _booster(self, model: str) -> Any:
+        return _xgboost().Booster({"nthread": 1}, model_file=bytearray(model.encode()))
+
+
+class XGBoostBins(Bins):
+    """A ``QuantileDMatrix``, and a second one aligned to it for the rows held out."""
+
+    def __init__(self, base: XGBoostBase, X: Any, *args: Any, **options: Any) -> None:
+        super().__init__(base, X, *args, **options)
+        self.params = {
             "objective": "binary:logistic",
-            "learning_rate": self.learning_rate,
-            "max_depth": self.max_depth,
-            "min_child_weight": self.min_child_weight,
-            "max_bin": self.max_bin,
-            "colsample_bytree": self.colsample_bytree,
+            "learning_rate": base.learning_rate,
+            "max_depth": base.max_depth,
+            "min_child_weight": base.min_child_weight,
+            "reg_lambda": base.reg_lambda,
+            "max_bin": base.max_bin,
+            "colsample_bytree": base.colsample_bytree,
             "base_score": 0.5,
             "tree_method": "hist",
-            "device": device,
-            "seed": self.random_state,
-            "nthread": 1 if n_jobs is None else 0 if n_jobs < 0 else n_jobs,
+            "device": self.device,
+            "seed": base.random_state,
+            "nthread": self.threads,
             "verbosity": 1,
         }
-        self.sparse_ = sp.issparse(X)
-        self.n_features_in_ = X.shape[1]
-        data = xgboost.QuantileDMatrix(X, max_bin=self.max_bin, nthread=params["nthread"])
-        self.models_ = []
-        self.device_ = device
-        read_back = False
-        for target, counts, constant in each_label(Y, weight):
-            if constant is not None:
-                self.models_.append(constant)
-                continue
-            data.set_label(target)
-            if counts is not None:
-                data.set_weight(counts)
-            booster = xgboost.train(params, data, num_boost_round=self.n_estimators)
-            if not read_back:
-                used = json.loads(booster.save_config())["learner"]["generic_param"]["device"]
-                self.device_, read_back = used.split(":")[0], True
-                if self.device_ != device:
-                    raise RuntimeError(f"XGBoostBase: asked for {device!r}, XGBoost used {used!r}.")
-            self.models_.append(booster.save_raw("json").decode())
-        return self
+        self.parts: list[Any] = [
+            None if rows is None else take(X, rows, self.columns) for rows in (self.rows, self.held)
+        ]
+        self.data: Any = None
+        self.watched: Any = None
+        self.weight: np.ndarray | None = None
 
-    def decision_function(self, X: Any) -> np.ndarray:
-        """Log-odds (n_records, n_labels)."""
-        xgboost = import_optional("xgboost", feature="XGBoost models", extra="xgboost")
-        if sp.issparse(X) != self.sparse_:
-            X = sp.csr_matrix(X) if self.sparse_ else X.toarray()
-        data = xgboost.DMatrix(X)
-        scores = np.empty((X.shape[0], len(self.models_)))
-        for label, model in enumerate(self.models_):
-            if isinstance(model, float):
-                scores[:, label] = model
-            else:
-                booster = xgboost.Booster(model_file=bytearray(model.encode()))
-                scores[:, label] = booster.predict(data, output_margin=True)
-        return scores
+    def _append(self, column: np.ndarray) -> None:
+        self.data = None
+        for at, rows in enumerate((self.rows, self.held)):
+            if rows is not None:
+                added = column[rows, None].astype(self.dtype)
+                self.parts[at] = (
+                    sp.csr_matrix(sp.hstack([self.parts[at], sp.csr_matrix(added)], format="csr"))
+                    if self.sparse
+                    else np.hstack([self.parts[at], added])
+                )
+
+    def fork(self) -> "XGBoostBins":
+        """As ``Bins.fork``."""
+        other = object.__new__(type(self))
+        other.__dict__ = {**self.__dict__, "parts": list(self.parts), "data": None}
+        return other
+
+    def train(self, target: np.ndarray, weight: np.ndarray | None, ratio: float | None) -> tuple[str, int]:
+        """As ``Bins.train``."""
+        xgboost = _xgboost()
+        if self.data is None or not _same(weight, self.weight):
+            self._bin(weight)
+        self.data.set_label(target[self.rows])
+        if self.watched is not None:
+            self.watched.set_label(target[self.held])
+        params = self.params if ratio is None else {**self.params, "scale_pos_weight": ratio}
+        evals, callbacks = [], []
+        if self.watched is not None:
+            evals = [(self.watched, "held")]
+            callbacks = [xgboost.callback.EarlyStopping(rounds=self.base.early_stopping_rounds, save_best=True)]
+        booster = xgboost.train(
+            params, self.data, self.base.n_estimators, evals=evals, callbacks=callbacks, verbose_eval=False
+        )
+        used = json.loads(booster.save_config())["learner"]["generic_param"]["device"]
+        if used.split(":")[0] != self.device:
+            raise RuntimeError(f"XGBoostBase: asked for {self.device!r}, XGBoost used {used!r}.")
+        return booster.save_raw("json").decode(), booster.num_boosted_rounds()
+
+    def _bin(self, weight: np.ndarray | None) -> None:
+        """Bins hold as much weight each, so other weights (n_records,) need other bins."""
+        xgboost = _xgboost()
+        options = {"max_bin": self.base.max_bin, "nthread": self.threads}
+        self.weight = weight
+        of_rows, of_held = (None if weight is None or rows is None else weight[rows] for rows in (self.rows, self.held))
+        self.data = xgboost.QuantileDMatrix(self.parts[0], weight=of_rows, **options)
+        if self.held is not None:
+            self.watched = xgboost.QuantileDMatrix(self.parts[1], weight=of_held, ref=self.data, **options)
+
+
+def _same(one: np.ndarray | None, other: np.ndarray | None) -> bool:
+    return one is other or (one is not None and other is not None and np.array_equal(one, other))
+
+
+def _xgboost() -> Any:
+    return import_optional("xgboost", feature="XGBoost models", extra="xgboost")

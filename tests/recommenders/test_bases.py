@@ -1,6 +1,5 @@
 """Bases fit every label as a classifier of its own would."""
 
-import lightgbm
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -32,26 +31,6 @@ def test_names_make_bases():
     for wrong in ("forest", None, 3, LinearBase, EstimatorBase, PlattCalibrator()):
         with pytest.raises(ValueError, match="base must be one of logistic, svm, lightgbm"):
             make_base(wrong)
-
-
-def test_lightgbm_grows_the_trees_of_each_label_alone():
-    X, Y = problem()
-    rows = np.flatnonzero(np.arange(80) % 5)
-    weight = np.random.default_rng(0).random(80) + 0.5
-    base = LightGBMBase(n_estimators=5, feature_fraction=0.6, random_state=3)
-    base.fit_labels(X, Y, rows=rows, sample_weight=weight)
-    for label in range(Y.shape[1]):
-        alone = lightgbm.train(
-            {
-                "objective": "binary", "num_leaves": 15, "min_data_in_leaf": 5, "max_bin": 63, "seed": 3,
-                "verbosity": -1,
-                "feature_fraction": 0.6, "num_threads": 1, "deterministic": True, "force_row_wise": True,
-                "feature_pre_filter": False,
-            },
-            lightgbm.Dataset(X[rows], label=Y[rows, label].toarray().ravel(), weight=weight[rows]),
-            num_boost_round=5,
-        )  # fmt: skip
-        np.testing.assert_array_equal(base.decision_function(X)[:, label], alone.predict(X, raw_score=True))
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def test_progress_is_shown_when_asked(capsys):
     ChainRecommender(verbose=True).fit(X, Y)
     shown = capsys.readouterr()
     assert shown.out == ""
-    assert "binary relevance, folds: 6 done" in shown.err
+    assert "binary relevance: 6 done" in shown.err
     assert "chain, links: 4 done" in shown.err
     ChainRecommender().fit(X, Y)
     assert capsys.readouterr().err == ""
@@ -132,7 +132,10 @@ def test_options_reach_their_step():
 
 
 def test_what_is_no_option_or_model_is_named():
-    with pytest.raises(ValueError, match="model must be one of binary-relevance, chain, neighbors, prior; got 'forest'"):
+    with pytest.raises(
+        ValueError,
+        match="model must be one of binary-relevance, chain, neighbors, prior, stacked-binary-relevance; got 'forest'",
+    ):
         make_recommender("forest", schema=SCHEMA)
     with pytest.raises(ValueError, match=r"no option 'smooth'; there are .*'smoothing'"):
         make_recommender("prior", schema=SCHEMA, smooth=1)

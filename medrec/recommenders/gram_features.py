@@ -1,0 +1,117 @@
+"""Linear models over fewer records than features, fitted among the records' inner products."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import clone
+
+from medrec.kernels.gram import fit_gram, gram
+from medrec.recommenders.folds import Folds
+from medrec.recommenders.linear import LinearBase
+from medrec.recommenders.shared import SharedFeatures, of_label
+
+
+class GramFeatures(SharedFeatures):
+    """Linear models over fewer records than features, fitted among the records' inner products.
+
+    A column that is added changes the products by one outer product; scores of records that a fold holds out come
+    with the fit.
+    """
+
+    base: LinearBase
+
+    def __init__(self, base: LinearBase, X: Any) -> None:
+        super().__init__(base, X)
+        values = X.data if sp.issparse(X) else X
+        if not np.isfinite(values).all():
+            raise ValueError("LinearBase: X must be finite; got NaN or infinity. Impute missing values first.")
+        self.products = gram(X)
+
+    def append(self, column: np.ndarray) -> None:
+        """Add a feature (n_records,)."""
+        super().append(column)
+        held = np.flatnonzero(column)
+        self.products[np.ix_(held, held)] += np.outer(column[held], column[held])
+
+    def restart(self) -> None:
+        """Take the added features away again, for another chain over the same records."""
+        super().restart()
+        self.products = gram(self.X)
+
+    def fit_folds(
+        self,
+        sets: sp.csr_matrix,
+        folds: Folds,
+        weight: np.ndarray | None = None,
+        *,
+        n_jobs: int | None = None,
+        label: int | None = None,
+        track: Callable[[Iterable[Any]], Iterable[Any]] = iter,
+    ) -> tuple[np.ndarray, LinearBase]:
+        """As ``SharedFeatures.fit_folds``."""
+        out_of_fold = np.zeros(sets.shape)
+        if sets.shape[1] == 1 and folds:
+            base = self.base if label is None else of_label(self.base, label)
+            fit = self._fit_together(base, sets, folds, weight)
+            for at, (_, test) in enumerate(folds):
+                out_of_fold[test, 0] = fit.scores[test, at]
+            return out_of_fold, self._fitted(fit.dual[:, -1:], fit.intercept[-1:], fit.n_iter[-1:])
+        for fold in track([*folds, None]):
+            fit = self._fit(sets, fold, weight)
+            if fold is not None:
+                out_of_fold[fold[1]] = fit.scores[fold[1]]
+        return out_of_fold if folds else fit.scores, self._fitted(fit.dual, fit.intercept, fit.n_iter)
+
+    def _fit(self, sets: sp.csr_matrix, fold: Any, weight: np.ndarray | None) -> Any:
+        target = sets.toarray().astype(bool)
+        cost = self._cost(self.base, target, weight) * _counted(fold, len(target))[:, None]
+        return self._solve(target, cost)
+
+    def _fit_together(self, base: LinearBase, sets: sp.csr_matrix, folds: Folds, weight: np.ndarray | None) -> Any:
+        """One label on every fold and on all records, as the columns of one problem."""
+        target = sets.toarray().astype(bool)
+        counted = np.stack([_counted(fold, len(target)) for fold in [*folds, None]], axis=1)
+        cost = self._cost(base, target, weight) * counted
+        return self._solve(np.broadcast_to(target, cost.shape), cost)
+
+    def _solve(self, target: np.ndarray, cost: np.ndarray) -> Any:
+        base = self.base
+        fit = fit_gram(self.products, target, cost, loss=base.loss, tol=base.tol, max_iter=base.max_iter)
+        base.warn_unconverged(fit.converged)
+        return fit
+
+    def _cost(self, base: LinearBase, target: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
+        cost = np.ones(target.shape) * _by_label(base.C, target.shape[1], "C")
+        if weight is not None:
+            cost *= weight if weight.ndim == 2 else weight[:, None]
+        if base.positive_weight is not None:
+            cost = np.where(target, cost * _by_label(base.positive_weight, target.shape[1], "positive_weight"), cost)
+        return cost
+
+    def _fitted(self, dual: np.ndarray, intercept: np.ndarray, n_iter: np.ndarray) -> LinearBase:
+        fitted = clone(self.base)
+        width = self.X.shape[1] + len(self.columns)
+        fitted.coef_ = np.empty((dual.shape[1], width), dtype=fitted.dtype)
+        for at in range(0, dual.shape[1], 64):
+            block = slice(at, at + 64)
+            fitted.coef_[block, : self.X.shape[1]] = (self.X.T @ dual[:, block]).T
+        for at, column in enumerate(self.columns, start=self.X.shape[1]):
+            fitted.coef_[:, at] = column @ dual
+        fitted.intercept_, fitted.n_iter_ = intercept.astype(fitted.dtype), n_iter
+        fitted.n_features_in_ = width
+        return fitted
+
+
+def _by_label(value: Any, n_labels: int, name: str) -> np.ndarray:
+    array = np.asarray(value, dtype=np.float64)
+    if array.shape not in ((), (n_labels,)) or not (np.isfinite(array) & (array > 0)).all():
+        raise ValueError(f"LinearBase: {name} must be positive, one number or one a label; got {value!r}.")
+    return array
+
+
+def _counted(fold: Any, n_records: int) -> np.ndarray:
+    counted = np.zeros(n_records)
+    counted[slice(None) if fold is None else fold[0]] = 1.0
+    return counted
