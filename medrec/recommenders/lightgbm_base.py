@@ -26,7 +26,7 @@ class LightGBMBase(BoosterBase):
         Leaves of a tree.
     min_child_samples : int, default=5
         Records in a leaf, at least; small, because drugs are rare.
-    reg_lambda : float, default=1.0
+    reg_lambda : float, default=5.0
         L2 penalty of leaf values.
     max_bin : int, default=63
         Bins of a feature.
@@ -67,7 +67,7 @@ class LightGBMBase(BoosterBase):
     >>> X = np.repeat([[0.0, 1.0], [1.0, 0.0]], 20, axis=0)
     >>> base = LightGBMBase(n_estimators=5).fit_labels(X, X[:, :1])
     >>> base.decision_function(X[[0, 39]]).round(1).tolist()
-    [[-0.9], [0.9]]
+    [[-0.5], [0.5]]
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class LightGBMBase(BoosterBase):
         learning_rate: float = 0.1,
         num_leaves: int = 7,
         min_child_samples: int = 5,
-        reg_lambda: float = 1.0,
+        reg_lambda: float = 5.0,
         max_bin: int = 63,
         feature_fraction: float = 0.3,
         max_columns: int | None = 2000,

@@ -30,7 +30,7 @@ class XGBoostBase(BoosterBase):
         Depth of a tree.
     min_child_weight : float, default=1.0
         Sum of curvatures in a leaf, at least.
-    reg_lambda : float, default=1.0
+    reg_lambda : float, default=5.0
         L2 penalty of leaf values.
     max_bin : int, default=63
         Bins of a feature.
@@ -66,7 +66,7 @@ class XGBoostBase(BoosterBase):
         learning_rate: float = 0.1,
         max_depth: int = 4,
         min_child_weight: float = 1.0,
-        reg_lambda: float = 1.0,
+        reg_lambda: float = 5.0,
         max_bin: int = 63,
         colsample_bytree: float = 0.3,
         max_columns: int | None = 2000,
