@@ -11,8 +11,10 @@ from medrec._version import __version__
 _EXPORTS = {
     "BinaryRelevanceRecommender": "medrec.recommenders",
     "ChainRecommender": "medrec.recommenders",
+    "MultiLabelAdapter": "medrec.recommenders",
     "NeighborRecommender": "medrec.recommenders",
     "PriorRecommender": "medrec.recommenders",
+    "StackedBinaryRelevance": "medrec.recommenders",
     "make_recommender": "medrec.recommenders",
     "RecordVectorizer": "medrec.features",
     "Dataset": "medrec.datasets",

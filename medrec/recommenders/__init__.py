@@ -1,5 +1,6 @@
 """Recommenders: features in, calibrated probabilities and safe sets out."""
 
+from medrec.recommenders.adapter import MultiLabelAdapter
 from medrec.recommenders.bases import BASES, make_base
 from medrec.recommenders.binary_relevance import BinaryRelevanceRecommender
 from medrec.recommenders.chain import ChainRecommender
@@ -9,6 +10,7 @@ from medrec.recommenders.linear import LinearBase
 from medrec.recommenders.neighbors import NeighborRecommender
 from medrec.recommenders.pipeline import MODELS, make_recommender
 from medrec.recommenders.prior import PriorRecommender
+from medrec.recommenders.stacked_binary_relevance import StackedBinaryRelevance
 from medrec.recommenders.xgboost_base import XGBoostBase
 
 __all__ = [
@@ -19,8 +21,10 @@ __all__ = [
     "EstimatorBase",
     "LightGBMBase",
     "LinearBase",
+    "MultiLabelAdapter",
     "NeighborRecommender",
     "PriorRecommender",
+    "StackedBinaryRelevance",
     "XGBoostBase",
     "make_base",
     "make_recommender",

@@ -14,12 +14,14 @@ from medrec.recommenders.binary_relevance import BinaryRelevanceRecommender
 from medrec.recommenders.chain import ChainRecommender
 from medrec.recommenders.neighbors import NeighborRecommender
 from medrec.recommenders.prior import PriorRecommender
+from medrec.recommenders.stacked_binary_relevance import StackedBinaryRelevance
 
 MODELS = {
     "binary-relevance": BinaryRelevanceRecommender,
     "chain": ChainRecommender,
     "neighbors": NeighborRecommender,
     "prior": PriorRecommender,
+    "stacked-binary-relevance": StackedBinaryRelevance,
 }
 """Recommenders by the names that ``make_recommender`` and the command line take."""
 
@@ -41,7 +43,7 @@ def make_recommender(
 
     Parameters
     ----------
-    model : {"binary-relevance", "chain", "neighbors", "prior"}, default="binary-relevance"
+    model : {"binary-relevance", "chain", "neighbors", "prior", "stacked-binary-relevance"}, default="binary-relevance"
         The recommender. The prior sees only the columns of kind ``codes``.
     schema : dict
         Kind of each column, as ``Dataset.schema``.
