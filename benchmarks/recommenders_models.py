@@ -14,7 +14,13 @@ from medrec import BinaryRelevanceRecommender, ChainRecommender
 from medrec.datasets import Dataset, load
 from medrec.decision import PlattCalibrator, make_decision
 from medrec.features import RecordVectorizer
-from medrec.recommenders import PriorRecommender, make_base
+from medrec.recommenders import (
+    MultiLabelAdapter,
+    NeighborRecommender,
+    PriorRecommender,
+    StackedBinaryRelevance,
+    make_base,
+)
 from medrec.recommenders.folds import patient_folds
 
 Split = tuple[Any, Any, Any, Any, Any]
@@ -22,8 +28,6 @@ Split = tuple[Any, Any, Any, Any, Any]
 
 SPARSE_SETS, DENSE_SETS = ("medical", "enron"), ("emotions", "scene", "yeast")
 SETS = (*SPARSE_SETS, *DENSE_SETS, "dialmed", "uci-diabetes")
-BOOSTED_COLUMNS = 300
-"""Columns at most of each part of a text that boosters get: trees on tens of thousands of them take hours."""
 
 
 class OuterPlatt:
@@ -75,22 +79,10 @@ def models(*, jobs: int | None = 1, smoke: bool = False) -> dict[str, Callable[[
         return lambda: OuterPlatt(make())
 
     def stacked(base: str) -> Callable[[], Any]:
-        def make() -> Any:
-            from medrec.recommenders import StackedBinaryRelevance
-
-            return StackedBinaryRelevance(small(base, smoke), n_jobs=jobs)
-
-        return make
-
-    def neighbors() -> Any:
-        from medrec.recommenders import NeighborRecommender
-
-        return NeighborRecommender(n_jobs=jobs)
+        return lambda: StackedBinaryRelevance(small(base, smoke), n_jobs=jobs)
 
     def adapter(name: str) -> Callable[[], Any]:
         def make() -> Any:
-            from medrec.recommenders import MultiLabelAdapter
-
             if name == "MLkNN":
                 from skmultilearn.adapt import MLkNN
 
@@ -113,25 +105,18 @@ def models(*, jobs: int | None = 1, smoke: bool = False) -> dict[str, Callable[[
     found["10 chains, logistic"] = chain("logistic", order="random", n_chains=2 if smoke else 10)
     for base in ("logistic", "lightgbm"):
         found[f"stacked binary relevance, {base}"] = stacked(base)
-    found["neighbors"] = neighbors
+    found["neighbors"] = lambda: NeighborRecommender(n_jobs=jobs)
     found["adapter, MLkNN"] = adapter("MLkNN")
     found["adapter, RAkEL"] = adapter("RAkEL")
     return found
 
 
-def view_of(model: str) -> str:
-    """Which features a model gets: ``"codes"``, ``"few"`` (see ``BOOSTED_COLUMNS``) or ``"all"``."""
+def vectorizer(schema: Any, model: str) -> RecordVectorizer:
+    """Features of records for a model: codes alone for the prior, all columns for the others."""
     if model == "prior":
-        return "codes"
-    return "few" if "lightgbm" in model or "xgboost" in model else "all"
-
-
-def vectorizer(schema: Any, view: str) -> RecordVectorizer:
-    """Features of records for a model's view."""
-    if view == "codes":
         codes = {column: kind for column, kind in schema.items() if kind == "codes"}
         return RecordVectorizer(codes, char_ngrams=(0, 0), min_df=1)
-    return RecordVectorizer(schema, **({"max_features": BOOSTED_COLUMNS} if view == "few" else {}))
+    return RecordVectorizer(schema)
 
 
 def splits(name: str, model: str) -> list[Split]:
@@ -142,14 +127,13 @@ def splits(name: str, model: str) -> list[Split]:
     FileNotFoundError
         When the data is not there.
     """
-    view = view_of(model)
     if name in SPARSE_SETS + DENSE_SETS:
         paths = [DATA / "mulan" / name / f"{name}-{part}.arff.gz" for part in ("train", "test")]
         train, test = (load(f"arff:{there(path)}") for path in paths)
         X, X_test = (one.records.to_numpy(dtype=np.float64) for one in (train, test))
         if name in SPARSE_SETS:
             X, X_test = sp.csr_matrix(X), sp.csr_matrix(X_test)
-        elif view == "codes":  # numbers are no codes: what is left are the labels' frequencies
+        elif model == "prior":  # numbers are no codes: what is left are the labels' frequencies
             X, X_test = (sp.csr_matrix((len(one), 1)) for one in (X, X_test))
         else:
             scaler = StandardScaler().fit(X)
@@ -157,13 +141,13 @@ def splits(name: str, model: str) -> list[Split]:
         return [(X, train.Y, None, X_test, test.Y)]
     if name == "dialmed":
         data = load(f"dialmed:{there(DATA / 'dialmed' / 'dev.txt')}", masks="drop")
-        return [split(data, train, test, view) for train, test in patient_folds(len(data), 5, None, 0)]
+        return [split(data, train, test, model) for train, test in patient_folds(len(data), 5, None, 0)]
     data = load(f"uci-diabetes:{there(DATA / 'uci_diabetes130' / 'diabetic_data.csv.gz')}")
-    return [split(data, *patient_folds(len(data), 5, data.groups, 0)[0], view)]
+    return [split(data, *patient_folds(len(data), 5, data.groups, 0)[0], model)]
 
 
-def split(data: Dataset, train: np.ndarray, test: np.ndarray, view: str) -> Split:
-    features = vectorizer(data.schema, view)
+def split(data: Dataset, train: np.ndarray, test: np.ndarray, model: str) -> Split:
+    features = vectorizer(data.schema, model)
     X = features.fit_transform(data.records.iloc[train])
     groups = None if data.groups is None else data.groups[train]
     return X, data.Y[train], groups, features.transform(data.records.iloc[test]), data.Y[test]

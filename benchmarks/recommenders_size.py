@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from common import peak_memory, run_cell, show, write_result
-from recommenders_models import models, vectorizer, view_of
+from recommenders_models import models, vectorizer
 
 from medrec.datasets import load
 from medrec.metrics import overlap_counts
@@ -23,7 +23,7 @@ def cell(model: str, jobs: int, train: int = TRAIN, test: int = TEST) -> dict[st
     """Fit and predict in this process."""
     data = load(f"synthetic:records={train + test},seed=0")
     first, last = data.subset(np.arange(train)), data.subset(np.arange(train, train + test))
-    features, recommender = vectorizer(data.schema, view_of(model)), models(jobs=jobs)[model]()
+    features, recommender = vectorizer(data.schema, model), models(jobs=jobs)[model]()
     times = [time.perf_counter()]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
