@@ -10,17 +10,29 @@ import pytest
 import scipy.sparse as sp
 import sklearn
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict, cross_validate
+from sklearn.multioutput import MultiOutputClassifier
 from sklearn.tree import DecisionTreeClassifier
-from sklearn.utils import assert_all_finite, column_or_1d
+from sklearn.utils import assert_all_finite, column_or_1d, get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
-from medrec import BinaryRelevanceRecommender, ChainRecommender, DDIFilter, DDIGraph, PriorRecommender, RecordVectorizer
+from medrec import (
+    BinaryRelevanceRecommender,
+    ChainRecommender,
+    DDIFilter,
+    DDIGraph,
+    MultiLabelAdapter,
+    NeighborRecommender,
+    PriorRecommender,
+    RecordVectorizer,
+    StackedBinaryRelevance,
+)
 from medrec.datasets import load
 from medrec.decision import ExpectedJaccard, PlattCalibrator, Threshold
-from medrec.recommenders import EstimatorBase, LightGBMBase, LinearBase, XGBoostBase, make_recommender
+from medrec.recommenders import MODELS, EstimatorBase, LightGBMBase, LinearBase, XGBoostBase, make_recommender
 
 TREE = DecisionTreeClassifier(max_depth=3, random_state=0)
 BOOSTER = LightGBMBase(n_estimators=3, min_child_samples=2)
@@ -36,6 +48,9 @@ RECOMMENDERS = {
     "chain": ChainRecommender("logistic"),
     "chain-svm": ChainRecommender("svm", order="random"),
     "chain-tree": ChainRecommender(TREE),
+    "stacked": StackedBinaryRelevance("logistic"),
+    "neighbors": NeighborRecommender(n_neighbors=8),
+    "adapter": MultiLabelAdapter(MultiOutputClassifier(LogisticRegression(solver="liblinear", tol=1e-10))),
 }
 """Every recommender on every kind of base."""
 MISSING = "to XGBoost an absent entry of a sparse matrix is missing, one of an array is 0; XGBoostBase says so"
@@ -83,14 +98,15 @@ class OneDrug(ClassifierMixin, BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = get_tags(self.recommender).input_tags.allow_nan
         tags.classifier_tags.multi_class = False
         # The prior sees only which features are not zero.
         tags.classifier_tags.poor_score = isinstance(self.recommender, PriorRecommender)
         return tags
 
 
-CHECKED = ("prior", "logistic", "svm", "lightgbm", "tree", "chain")
-ONE_DRUG = ("prior", "logistic", "lightgbm", "tree", "chain")
+CHECKED = ("prior", "logistic", "svm", "lightgbm", "tree", "chain", "stacked", "neighbors", "adapter")
+ONE_DRUG = ("prior", "logistic", "lightgbm", "tree", "chain", "stacked", "neighbors", "adapter")
 SETS_ONLY = "targets are sets, a matrix of 0 and 1; the check passes other values. OneDrug runs it on recoded ones"
 NO_SQUEEZE = "targets and predictions are matrices, never 1-D; the check passes or expects 1-D. OneDrug runs it"
 NAMED_Y = (
@@ -361,8 +377,8 @@ def test_one_patient_and_one_label(recommender):
 def test_jobs_do_not_change_a_bit(recommender):
     X, Y, groups = problem()
     if "n_jobs" not in recommender.get_params():
-        pytest.skip("the prior fits everything in one product and has no n_jobs")
-    if isinstance(recommender.base, LightGBMBase):
+        pytest.skip("the prior fits everything in one product, an adapted estimator has its own n_jobs")
+    if isinstance(getattr(recommender, "base", None), LightGBMBase):
         X, Y, groups = X[:20], Y[:20, :1], groups[:20]  # two OpenMP threads wait long for each other on busy cores
     one = clone(recommender).set_params(n_jobs=1).fit(X, Y, groups).predict_proba(X)
     with joblib.parallel_backend("threading"):
@@ -390,10 +406,12 @@ def test_weights_count_as_repeated_records(name, recommender):
     if name in ("lightgbm", "xgboost"):
         pytest.skip("boosters count records, not weights, in their bins, and LightGBM in min_child_samples too")
     X, Y, _ = problem()
-    if name not in ("prior", "tree", "chain-tree"):
-        base = recommender.base
+    for option in {"base", "meta"} & set(recommender.get_params()):
+        base = getattr(recommender, option)
+        if not isinstance(base, str):
+            continue
         loose = {"logistic": LinearBase(C=3.0, tol=1e-12), "svm": LinearBase(loss="squared_hinge", C=0.5, tol=1e-12)}
-        recommender.set_params(base=loose[base])
+        recommender.set_params(**{option: loose[base]})
     if name.startswith("chain"):
         recommender.set_params(order=[0, 1, 2, 3, 4])
     weight = np.arange(N_RECORDS) % 3
@@ -420,8 +438,8 @@ def test_weights_by_drug(name, recommender):
     by_drug = np.random.default_rng(0).random(Y.shape) + 0.5
     by_drug[:, 2] = 1.0
     by_drug[:5, 0] = 0.0
-    if name == "prior":
-        with pytest.raises(ValueError, match=r"PriorRecommender: sample_weight must be \(n_records,\)"):
+    if name in ("prior", "neighbors", "adapter"):
+        with pytest.raises(ValueError, match=rf"{type(recommender).__name__}: sample_weight must be \(n_records,\)"):
             recommender.fit(X, Y, groups, by_drug)
         return
     plain = clone(recommender).fit(X, Y, groups, np.ones(N_RECORDS))
@@ -454,7 +472,7 @@ def test_broken_input_is_named(case):
     X, Y, groups = problem()
     call = {"X": X, "Y": Y, "groups": groups, "sample_weight": None} | changes
     options = {key: call.pop(key) for key in ("cv", "decision") if key in call}
-    for name in ("prior", "logistic", "chain"):
+    for name in ("prior", "logistic", "chain", "stacked", "neighbors", "adapter"):
         with pytest.raises(ValueError, match=message):
             clone(RECOMMENDERS[name]).set_params(**options).fit(**call)
 
@@ -575,7 +593,7 @@ def data():
     return dataset, dataset.Y[:, common].toarray(), dataset.drug_names[common]
 
 
-@pytest.mark.parametrize("model", ["prior", "binary-relevance", "chain"])
+@pytest.mark.parametrize("model", MODELS)
 def test_cross_validate_a_pipeline(data, model):
     dataset, Y, names = data
     pipeline = make_recommender(model, schema=dataset.schema, drug_names=names, features__char_ngrams=(0, 0))
@@ -646,14 +664,14 @@ class SpyBase(BaseEstimator):
         return np.tile(X[:, :1], self.n_labels_)
 
 
-@pytest.mark.parametrize("kind", [BinaryRelevanceRecommender, ChainRecommender])
+@pytest.mark.parametrize("kind", [BinaryRelevanceRecommender, ChainRecommender, StackedBinaryRelevance])
 def test_inner_folds_keep_patients_together(kind):
     X, Y, groups = problem()
     X[:, 0] = np.arange(N_RECORDS)
     SpyBase.seen.clear()
     kind(SpyBase(), cv=4).fit(X, Y, groups)
     assert SpyBase.seen
-    links = 1 if kind is BinaryRelevanceRecommender else N_LABELS
+    links = N_LABELS if kind is ChainRecommender else 1
     scored = np.zeros(N_RECORDS, dtype=int)
     fits = [rows for rows in SpyBase.seen if rows[0] >= 0]
     assert len(fits) == 5 * links

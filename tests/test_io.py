@@ -15,7 +15,13 @@ import skops.io
 from sklearn.base import clone
 
 import medrec
-from medrec import BinaryRelevanceRecommender, ChainRecommender, PriorRecommender
+from medrec import (
+    BinaryRelevanceRecommender,
+    ChainRecommender,
+    NeighborRecommender,
+    PriorRecommender,
+    StackedBinaryRelevance,
+)
 from medrec._checks import InputError
 from medrec._io import TRUSTED, atomic_write, check_writable, read_manifest
 from medrec.datasets import load
@@ -103,9 +109,14 @@ def sample(seed: int = 0) -> tuple[sp.csr_matrix, np.ndarray]:
 MODELS: dict[str, Any] = {
     "prior": PriorRecommender(),
     "prior, threshold": PriorRecommender(decision="threshold"),
+    "neighbors": NeighborRecommender(cv=2),
     **{
         f"{name}, {base}": kind(base=base, cv=2)
-        for name, kind in (("binary relevance", BinaryRelevanceRecommender), ("chain", ChainRecommender))
+        for name, kind in (
+            ("binary relevance", BinaryRelevanceRecommender),
+            ("chain", ChainRecommender),
+            ("stacked", StackedBinaryRelevance),
+        )
         for base in ("logistic", "svm", "lightgbm")
     },
 }
@@ -130,7 +141,7 @@ class TestModels:
         back.fit(X, Y)
         assert np.array_equal(back.predict_proba(other), model.predict_proba(other))
 
-    @pytest.mark.parametrize("name", ["prior", "binary-relevance", "chain"])
+    @pytest.mark.parametrize("name", ["prior", "binary-relevance", "chain", "neighbors", "stacked-binary-relevance"])
     def test_pipeline_over_records_comes_back(self, name: str, tmp_path: Path) -> None:
         data = load("synthetic:records=40,seed=0")
         options = {} if name == "prior" else {"cv": 2, "features__max_features": 200}

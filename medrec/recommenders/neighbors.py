@@ -10,7 +10,6 @@ from scipy.special import logit
 from sklearn.preprocessing import normalize
 
 from medrec._progress import progress
-from medrec.kernels.nearest import nearest_of_postings, nearest_of_products
 from medrec.recommenders.base import BaseRecommender
 from medrec.recommenders.folds import Folds
 
@@ -141,6 +140,8 @@ class NeighborRecommender(BaseRecommender):
         self, X: Any, own: np.ndarray | None = None, part: np.ndarray | None = None, owner: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Training rows near each row of ``X`` and their cosines, best first, (n_records, n_parts * rows kept)."""
+        from medrec.kernels.nearest import nearest_of_postings, nearest_of_products  # numba waits until it is needed
+
         known = self.record_features_
         if sp.issparse(known) != sp.issparse(X):
             X = sp.csr_matrix(X) if sp.issparse(known) else X.toarray()
