@@ -48,6 +48,8 @@ RECOMMENDERS = {
     "chain": ChainRecommender("logistic"),
     "chain-svm": ChainRecommender("svm", order="random"),
     "chain-tree": ChainRecommender(TREE),
+    "chain-sampling": ChainRecommender("logistic", cv=None, inference="sampling", n_samples=10),
+    "chain-ensemble": ChainRecommender("logistic", n_chains=2),
     "stacked": StackedBinaryRelevance("logistic"),
     "neighbors": NeighborRecommender(n_neighbors=8),
     "adapter": MultiLabelAdapter(MultiOutputClassifier(LogisticRegression(solver="liblinear", tol=1e-10))),
@@ -269,10 +271,10 @@ def test_permuting_labels_permutes_the_columns(name, recommender):
     X, Y, groups = problem()
     order = np.array([3, 0, 4, 2, 1])
     if name.startswith("chain"):
-        recommender.set_params(order=[1, 0, 2, 4, 3])
+        recommender.set_params(order=[[1, 0, 2, 4, 3], [4, 2, 0, 3, 1]][: recommender.n_chains])
     straight = recommender.fit(X, Y, groups).predict_proba(X)
     if name.startswith("chain"):
-        recommender.set_params(order=np.argsort(order)[[1, 0, 2, 4, 3]])
+        recommender.set_params(order=np.argsort(order)[recommender.order].tolist())
     permuted = recommender.fit(X, Y[:, order], groups).predict_proba(X)
     # Sums over labels (pooled calibration, blocks of labels) may differ in the last bits.
     np.testing.assert_allclose(permuted, straight[:, order], rtol=1e-6, atol=1e-9)

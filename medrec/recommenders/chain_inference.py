@@ -167,14 +167,14 @@ def _in_blocks(marginals: Callable[[_Paths], np.ndarray], links: Sequence[Any], 
     linear = isinstance(links[0], LinearBase)
     size = len(links)
     if linear:
-        weights = _label_weights(links, X.shape[1])
+        features, weights = _feature_scores(links, X), _label_weights(links, X.shape[1])
     else:
         size += X.nnz // max(1, X.shape[0]) if sp.issparse(X) else X.shape[1]
     step = max(1, BLOCK // (width * size))
     for low in range(0, X.shape[0], step):
-        part = X[low : low + step]
-        paths = _LinearPaths(_feature_scores(links, part), weights, width) if linear else _Paths(links, part, width)
-        found[low : low + step] = marginals(paths)
+        rows = slice(low, low + step)
+        paths = _LinearPaths(features[rows], weights, width) if linear else _Paths(links, X[rows], width)
+        found[rows] = marginals(paths)
     return found
 
 
@@ -183,7 +183,8 @@ def _feature_scores(links: Sequence[LinearBase], X: Any) -> np.ndarray:
     scores = np.empty((X.shape[0], len(links)))
     for low in range(0, len(links), _JOINED):
         some = links[low : low + _JOINED]
-        weights = np.stack([link.coef_[0, : X.shape[1]] for link in some], axis=1).astype(np.float64)
+        rows = np.stack([link.coef_[0, : X.shape[1]] for link in some])
+        weights = np.ascontiguousarray(rows.T, dtype=np.float64)
         scores[:, low : low + _JOINED] = X @ weights + np.concatenate([link.intercept_ for link in some])
     return scores
 
