@@ -1,5 +1,10 @@
 """Devices that are not there, and those that are."""
 
+import os
+import subprocess
+import sys
+from importlib import metadata
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -36,6 +41,48 @@ def test_build_without_the_device_is_an_error(monkeypatch):
 def test_linear_bases_run_on_the_cpu():
     with pytest.raises(ValueError, match="device='cuda' is for lightgbm, lightgbm-fast, xgboost, xgboost-fast"):
         make_base("logistic", device="cuda")
+
+
+LOGGED = """
+import lightgbm
+train = lightgbm.train
+lightgbm.train = lambda params, *args, **options: train({**params, "verbosity": 1}, *args, **options)
+"""
+"""LightGBM says on which device it trains, where it is not told to be quiet."""
+ON_OPENCL = """
+import numpy as np
+import scipy.sparse as sp
+from medrec import BinaryRelevanceRecommender
+from medrec.recommenders import LightGBMBase
+
+X = sp.random(300, 20, 0.4, format="csr", random_state=0)
+Y = sp.csr_matrix((X[:, :3].toarray() > 0.3).astype(np.uint8))
+scores = {}
+for device in ("cpu", "opencl"):
+    base = LightGBMBase(n_estimators=10, feature_fraction=1.0, device=device).fit_labels(X, Y)
+    scores[base.device_] = base.decision_function(X)
+assert list(scores) == ["cpu", "opencl"], list(scores)
+print("furthest:", np.abs(scores["cpu"] - scores["opencl"]).max())
+model = BinaryRelevanceRecommender(LightGBMBase(n_estimators=3, device="opencl"), cv=2, n_jobs=2).fit(X, Y)
+print("sets:", model.predict(X).shape)
+"""
+
+
+def test_lightgbm_trains_by_opencl():
+    try:
+        files = metadata.files("pocl-binary-distribution") or []
+    except metadata.PackageNotFoundError:
+        pytest.skip("needs an OpenCL driver for the CPU: pip install pocl-binary-distribution")
+    driver = next(str(file.locate()) for file in files if file.name.startswith("libpocl"))
+    code = LOGGED + ON_OPENCL
+    environment = os.environ | {"OCL_ICD_FILENAMES": driver, "POCL_CACHE_DIR": os.environ.get("TMPDIR", "/tmp")}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert "Using GPU Device: pthread" in done.stdout
+    assert " dense feature groups" in done.stdout
+    assert " 0 sparse feature groups" in done.stdout
+    assert float(done.stdout.split("furthest: ")[1].split()[0]) < 1e-4
+    assert "sets: (300, 3)" in done.stdout
 
 
 @pytest.mark.gpu
