@@ -36,7 +36,7 @@ class MultiLabelAdapter(BaseRecommender):
     estimator : classifier
         ``fit(X, Y)`` takes a matrix of 0 and 1, int64 (n_records, n_labels): ``ClassifierChain``,
         ``MultiOutputClassifier``, ``OneVsRestClassifier``, ``RandomForestClassifier``, ``MLPClassifier``,
-        ``KNeighborsClassifier``; of scikit-multilearn-ng ``MLkNN``, ``LabelPowerset``, ``RakelD`` and others.
+        ``KNeighborsClassifier``; of scikit-multilearn-ng ``MLkNN``, ``LabelPowerset``, ``RakelD``, ``RakelO``.
         It is given ``X`` as it comes, sparse or dense, and keeps its own ``random_state`` and ``n_jobs``.
     decision, drug_names, ddi, cv, verbose
         As in ``BinaryRelevanceRecommender``.
@@ -181,7 +181,7 @@ def _method(estimator: Any, X: Any) -> str:
     for method in METHODS[:-1]:
         try:
             getattr(estimator, method)(X)
-        except (AttributeError, NotImplementedError):
+        except (AttributeError, NotImplementedError, TypeError):  # RakelO raises NotImplemented, which is no exception
             continue
         return method
     return METHODS[-1]
