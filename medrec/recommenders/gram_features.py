@@ -27,10 +27,14 @@ class GramFeatures(SharedFeatures):
         values = X.data if sp.issparse(X) else X
         if not np.isfinite(values).all():
             raise ValueError("LinearBase: X must be finite; got NaN or infinity. Impute missing values first.")
-        self.products = gram(X)
+        # Half as much memory to read for each product; only a tight tolerance needs more digits.
+        coarse = base.dtype == "float32" and base.tol >= 1e-4
+        self.products = self.whole = gram(X).astype(np.float32 if coarse else np.float64, copy=False)
 
     def append(self, column: np.ndarray) -> None:
         """Add a feature (n_records,)."""
+        if not self.columns:
+            self.products = self.whole.copy()
         super().append(column)
         held = np.flatnonzero(column)
         self.products[np.ix_(held, held)] += np.outer(column[held], column[held])
@@ -38,7 +42,7 @@ class GramFeatures(SharedFeatures):
     def restart(self) -> None:
         """Take the added features away again, for another chain over the same records."""
         super().restart()
-        self.products = gram(self.X)
+        self.products = self.whole
 
     def fit_folds(
         self,
@@ -52,21 +56,21 @@ class GramFeatures(SharedFeatures):
     ) -> tuple[np.ndarray, LinearBase]:
         """As ``SharedFeatures.fit_folds``."""
         out_of_fold = np.zeros(sets.shape)
+        base = self.base if label is None else of_label(self.base, label)
         if sets.shape[1] == 1 and folds:
-            base = self.base if label is None else of_label(self.base, label)
             fit = self._fit_together(base, sets, folds, weight)
             for at, (_, test) in enumerate(folds):
                 out_of_fold[test, 0] = fit.scores[test, at]
             return out_of_fold, self._fitted(fit.dual[:, -1:], fit.intercept[-1:], fit.n_iter[-1:])
         for fold in track([*folds, None]):
-            fit = self._fit(sets, fold, weight)
+            fit = self._fit(base, sets, fold, weight)
             if fold is not None:
                 out_of_fold[fold[1]] = fit.scores[fold[1]]
         return out_of_fold if folds else fit.scores, self._fitted(fit.dual, fit.intercept, fit.n_iter)
 
-    def _fit(self, sets: sp.csr_matrix, fold: Any, weight: np.ndarray | None) -> Any:
+    def _fit(self, base: LinearBase, sets: sp.csr_matrix, fold: Any, weight: np.ndarray | None) -> Any:
         target = sets.toarray().astype(bool)
-        cost = self._cost(self.base, target, weight) * _counted(fold, len(target))[:, None]
+        cost = self._cost(base, target, weight) * _counted(fold, len(target))[:, None]
         return self._solve(target, cost)
 
     def _fit_together(self, base: LinearBase, sets: sp.csr_matrix, folds: Folds, weight: np.ndarray | None) -> Any:
@@ -78,6 +82,7 @@ class GramFeatures(SharedFeatures):
 
     def _solve(self, target: np.ndarray, cost: np.ndarray) -> Any:
         base = self.base
+        cost = cost.astype(self.products.dtype)
         fit = fit_gram(self.products, target, cost, loss=base.loss, tol=base.tol, max_iter=base.max_iter)
         base.warn_unconverged(fit.converged)
         return fit

@@ -10,9 +10,11 @@ from sklearn.svm import LinearSVC
 from medrec.kernels.gram import fit_gram, gram
 from medrec.kernels.linear import fit_linear
 from medrec.recommenders import ChainRecommender, LinearBase
-from medrec.recommenders import shared as sharing
+from medrec.recommenders import bases as sharing
+from medrec.recommenders.bases import share
 from medrec.recommenders.folds import patient_folds
-from medrec.recommenders.shared import GramFeatures, SharedFeatures, share
+from medrec.recommenders.gram_features import GramFeatures
+from medrec.recommenders.shared import SharedFeatures
 
 LOSSES = ("logistic", "squared_hinge")
 TIGHT = 1e-13
@@ -138,14 +140,15 @@ def test_broken_options_are_named(options, message):
 
 
 def test_which_way_is_taken():
-    X, _ = problem()
-    assert type(share(LinearBase(), X)) is GramFeatures
-    assert type(share(LinearBase(), X[:, :10])) is SharedFeatures
+    X, Y = problem()
+    sets = sp.csr_matrix(Y)
+    assert type(share(LinearBase(), X, sets)) is GramFeatures
+    assert type(share(LinearBase(), X[:, :10], sets)) is SharedFeatures
     for value in (np.nan, np.inf):
         broken = X.copy()
         broken.data[0] = value
         with pytest.raises(ValueError, match="LinearBase: X must be finite"):
-            share(LinearBase(), broken)
+            share(LinearBase(), broken, sets)
 
 
 def both_ways(base, X, sets, weight, columns=()):
@@ -208,4 +211,32 @@ def test_options_by_label_are_checked_both_ways(monkeypatch):
         for most in (4000, 0):
             monkeypatch.setattr(sharing, "GRAM_RECORDS", most)
             with pytest.raises(ValueError, match=r"(C|positive_weight) must be positive, one number or one a label"):
-                share(base, X).fit_folds(sp.csr_matrix(Y), [])
+                share(base, X, sp.csr_matrix(Y)).fit_folds(sp.csr_matrix(Y), [])
+
+
+def test_single_precision_is_within_its_tolerance():
+    X, Y = problem(seed=8)
+    sets, folds = sp.csr_matrix(Y), patient_folds(50, 4)
+    options = {"C": 30.0, "normalize": True}
+    exact, near = LinearBase(tol=1e-10, **options), LinearBase(tol=1e-4, dtype="float32", **options)
+    X = exact.prepare(X)
+    chained = np.random.default_rng(0).random(50)
+    found = []
+    for base, dtype in ((exact, np.float64), (near, np.float32)):
+        features = GramFeatures(base, X)
+        assert features.products.dtype == dtype
+        features.append(chained)
+        features.restart()
+        features.append(chained)
+        found.append(features.fit_folds(sets, folds)[0])
+    assert np.abs(found[0] - found[1]).max() < 0.05
+    assert GramFeatures(LinearBase(tol=1e-6, dtype="float32"), X).products.dtype == np.float64
+
+
+@pytest.mark.parametrize("cv", [None, 3])
+def test_chains_take_options_by_label(cv):
+    X, Y = problem(seed=6)
+    C = np.linspace(1, 3, 7)
+    chain = ChainRecommender(LinearBase(C=C, tol=TIGHT), order=[4, 0, 2, 6, 1, 3, 5], cv=cv).fit(X, Y)
+    alone = LinearBase(C=C[4], tol=TIGHT).fit_labels(X, sp.csr_matrix(Y[:, [4]]))
+    np.testing.assert_allclose(chain.links_[0].coef_, alone.coef_, atol=2e-5)
