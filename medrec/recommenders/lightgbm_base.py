@@ -31,8 +31,8 @@ class LightGBMBase(BoosterBase):
     max_bin : int, default=63
         Bins of a feature.
     feature_fraction : float, default=1.0
-        Share of the features that each tree may use. A smaller one makes LightGBM copy its bins for every tree, which
-        costs more than it saves.
+        Share of the features that each tree may use. A smaller one makes LightGBM copy its bins for every tree and
+        start anew for every label, which costs more than it saves.
     max_columns : int or None, default=2000
         Columns that are kept: those that explain most of the labels, see ``choose_columns``. None keeps all; then
         every model pays for every column, about 60 µs each before its first tree.
@@ -156,9 +156,12 @@ class LightGBMBins(Bins):
             del self.params["force_row_wise"]
             kind = "gpu" if self.device == "opencl" else self.device
             self.params |= {"device_type": kind, "is_enable_sparse": False}
+        self.booster: Any = None
+        self.spare: Any = None
         self.data, self.watched = self._pair(lambda rows: take(X, rows, self.columns))
 
     def _append(self, column: np.ndarray) -> None:
+        self.booster = self.spare = None
         added = self._pair(lambda rows: column[rows, None].astype(self.dtype))
         with warnings.catch_warnings():
             # LightGBM says that it kept no raw data, which is meant.
@@ -170,7 +173,7 @@ class LightGBMBins(Bins):
     def fork(self) -> "LightGBMBins":
         """As ``Bins.fork``."""
         other = object.__new__(type(self))
-        other.__dict__ = dict(self.__dict__)
+        other.__dict__ = {**self.__dict__, "booster": None, "spare": None}
         other.data = self._copy(self.data, len(self.rows))
         if self.watched is not None and self.held is not None:
             other.watched = self._copy(self.watched, len(self.held))
@@ -180,22 +183,51 @@ class LightGBMBins(Bins):
         """As ``Bins.train``."""
         import lightgbm
 
+        rounds = self.base.n_estimators
+        if self.device == "cpu" and self.watched is None and ratio is None and self.base.feature_fraction == 1.0:
+            return self._retrain(target, weight).model_to_string(num_iteration=rounds), rounds
         params = self.params if ratio is None else {**self.params, "scale_pos_weight": ratio}
         watched: list[Any] = []
         callbacks: list[Any] = []
-        for data, rows in ((self.data, self.rows), (self.watched, self.held)):
-            if data is not None:
-                data.set_label(target[rows])
-                if weight is not None:
-                    data.set_weight(weight[rows])
+        self._aim(self.data, self.rows, target, weight)
         if self.watched is not None:
+            self._aim(self.watched, self.held, target, weight)
             watched = [self.watched]
             callbacks = [lightgbm.early_stopping(self.base.early_stopping_rounds, verbose=False)]
-        rounds = self.base.n_estimators
         booster = lightgbm.train(params, self.data, rounds, valid_sets=watched, callbacks=callbacks)
         if self.watched is not None:
             rounds = booster.best_iteration
         return booster.model_to_string(num_iteration=rounds), rounds
+
+    def _retrain(self, target: np.ndarray, weight: np.ndarray | None) -> Any:
+        """The booster of the label before, its trees taken back and grown for this one.
+
+        A new booster costs more than its trees where columns are many, and where nothing is drawn at random an old one
+        grows the same trees. It takes other targets only with another data set, so two take turns.
+        """
+        import lightgbm
+
+        rounds = self.base.n_estimators
+        if self.booster is None:
+            self._aim(self.data, self.rows, target, weight)
+            self.booster = lightgbm.Booster(self.params, self.data)
+        else:
+            if self.spare is None:
+                self.spare = self._copy(self.data, len(self.rows))
+            self.data, self.spare = self.spare, self.data
+            self._aim(self.data, self.rows, target, weight)
+            for _ in range(self.booster.current_iteration()):
+                self.booster.rollback_one_iter()
+            self.booster.update(train_set=self.data)
+            rounds -= 1
+        for _ in range(rounds):
+            self.booster.update()
+        return self.booster
+
+    def _aim(self, data: Any, rows: Any, target: np.ndarray, weight: np.ndarray | None) -> None:
+        data.set_label(target[rows])
+        if weight is not None:
+            data.set_weight(weight[rows])
 
     def _pair(self, part: Any) -> tuple[Any, Any]:
         """``Dataset`` of the rows to train on, and one of the rows held out in the bins of the first."""

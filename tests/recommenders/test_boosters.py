@@ -11,9 +11,13 @@ from medrec.recommenders.columns import choose_columns
 from medrec.recommenders.folds import patient_folds
 
 xgboost = pytest.importorskip("xgboost", reason='needs xgboost: pip install "medrec[xgboost]"')
-BOTH = [LightGBMBase(n_estimators=6, num_leaves=5), XGBoostBase(n_estimators=6)]
+BOTH = [
+    LightGBMBase(n_estimators=6, num_leaves=5),
+    LightGBMBase(n_estimators=6, feature_fraction=0.5),
+    XGBoostBase(n_estimators=6),
+]
 CONTAINERS = pytest.mark.parametrize("dense", [False, True])
-BASES = pytest.mark.parametrize("base", BOTH, ids=["lightgbm", "xgboost"])
+BASES = pytest.mark.parametrize("base", BOTH, ids=["lightgbm", "lightgbm-fraction", "xgboost"])
 
 
 def problem(dense=False, n_labels=4, n_records=200):
@@ -153,6 +157,23 @@ def test_jobs_change_nothing(base, cv):
     one, many = (BinaryRelevanceRecommender(base, cv=cv, n_jobs=jobs).fit(X, Y, groups) for jobs in (None, 7))
     assert one.labels_.models_ == many.labels_.models_
     assert np.array_equal(one.predict_proba(X), many.predict_proba(X))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_booster_that_is_used_again_grows_the_trees_of_a_new_one(weighted):
+    rng = np.random.default_rng(5)
+    X = sp.random(300, 60, 0.2, format="csr", dtype=np.float32, random_state=1)
+    frequency = [0.5, 0.004, 0.2, 0.01, 0.9, 0.0, 0.05, 0.996, 0.02, 0.3]
+    Y = sp.csr_matrix((rng.random((300, 10)) < frequency).astype(np.uint8))
+    weight = rng.integers(1, 5, size=Y.shape).astype(float) if weighted else None
+    base = LightGBMBase(n_estimators=20, min_child_samples=1)
+    fitted = clone_of(base).fit_labels(X, Y, sample_weight=weight)
+    scores = fitted.decision_function(X)
+    for label, model in enumerate(fitted.models_):
+        if not isinstance(model, float):
+            more = {} if weight is None else {"weight": weight[:, label]}
+            assert np.array_equal(alone(base, X, target(Y, label), X, **more), scores[:, label])
+    assert sum(isinstance(model, float) for model in fitted.models_) >= 1
 
 
 @BASES
