@@ -8,10 +8,12 @@ there, large SciPy and NumPy input is counted by compiled loops, small by ``refe
 
 from typing import Any
 
+import scipy.sparse as sp
+
 from medrec.kernels import reference
 from medrec.kernels.reference import Overlap
 
-__all__ = ["Overlap", "interacting_pairs", "overlap", "top_k"]
+__all__ = ["Overlap", "denominator_sums", "interacting_pairs", "overlap", "overlap_if_sets", "top_k"]
 
 _SMALL = 100_000  # entries under which loading the compiled loops costs more than they save
 
@@ -27,7 +29,7 @@ def overlap(Y: Any, Z: Any) -> Overlap:
     Returns
     -------
     Overlap
-        Six int64 vectors, on the GPU for CuPy's matrices.
+        Six vectors, on the GPU for CuPy's matrices.
 
     Raises
     ------
@@ -42,6 +44,49 @@ def overlap(Y: Any, Z: Any) -> Overlap:
     ([1, 0], [1, 0, 0])
     """
     return _implementation("overlap", (Y, Z), lambda: Y.nnz + Z.nnz).overlap(Y, Z)
+
+
+def overlap_if_sets(Y: Any, Z: Any) -> tuple[Overlap, Any, int] | None:
+    """Count the overlap of matrices that nobody has looked at yet: looking at them is part of the counting.
+
+    Parameters
+    ----------
+    Y, Z : any
+
+    Returns
+    -------
+    overlap, sums, exact : or None
+        As :func:`overlap` and :func:`denominator_sums` give them. None where they are small, or not CSR matrices
+        of one shape that hold each label of a row once, within the columns, as 1; then make them so and call those.
+
+    Examples
+    --------
+    >>> overlap_if_sets([[1, 1, 0]], [[1, 0, 1]]) is None
+    True
+    """
+    if not all(sp.issparse(sets) and sets.nnz for sets in (Y, Z)) or Y.nnz + Z.nnz < _SMALL:
+        return None
+    from medrec.kernels import cpu
+
+    return cpu.overlap_if_sets(Y, Z)
+
+
+def denominator_sums(h: Any, y: Any, z: Any) -> tuple[Any, int]:
+    """Sums of numerators by denominator, from which every mean of ratios over records follows exactly.
+
+    Parameters
+    ----------
+    h, y, z : int arrays of shape (n_records,)
+        As in :class:`Overlap`.
+
+    Returns
+    -------
+    sums : int64 array of shape (4, max(y) + max(z) + 1)
+        For Jaccard, F1, precision and recall; at 0, where all numerators are 0, the number of records.
+    exact : int
+        Records whose sets are equal.
+    """
+    return _implementation("denominator_sums", (h, y, z), lambda: h.size).denominator_sums(h, y, z)
 
 
 def interacting_pairs(Z: Any, drug_drug: Any) -> tuple[Any, Any]:

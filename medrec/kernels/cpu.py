@@ -1,8 +1,7 @@
 """Counting over index arrays on the CPU: one pass by compiled loops, rows shared out among threads.
 
-A row's true labels are stamped with the row's number and its predicted labels looked up among the stamps,
-so rows may be in any order inside. The loops release the interpreter and run in plain threads, each with
-counters of its own that are added up at the end: the integers are the same for any number of threads.
+The loops release the interpreter and run in plain threads, each with counters of its own that are added up at
+the end: the integers are the same for any number of threads.
 """
 
 # mypy: allow-untyped-defs
@@ -16,11 +15,13 @@ import numpy as np
 import scipy.sparse as sp
 from numba import config, njit
 
+from medrec.kernels.overlap_words import count_overlap, sum_by_denominator
 from medrec.kernels.reference import Overlap
 
-__all__ = ["interacting_pairs", "overlap", "top_k"]
+__all__ = ["denominator_sums", "interacting_pairs", "overlap", "overlap_if_sets", "top_k"]
 
 _SHARE = 200_000  # entries that pay for a thread
+_LOW = np.uint64(2**32 - 1)
 _THREADS: int = getattr(config, "NUMBA_NUM_THREADS", 1)
 
 
@@ -30,7 +31,8 @@ def overlap(Y: sp.csr_matrix, Z: sp.csr_matrix, *, n_threads: int | None = None)
     Parameters
     ----------
     Y, Z : CSR matrices of shape (n_records, n_labels)
-        True and predicted sets, without duplicates and stored zeros; int32 and int64 indices are read in place.
+        True and predicted sets, without duplicates and stored zeros, rows in any order inside; int32 and
+        int64 indices are read in place.
     n_threads : int, optional
         By default what numba may use (``NUMBA_NUM_THREADS``), fewer where there is little to count.
 
@@ -38,19 +40,73 @@ def overlap(Y: sp.csr_matrix, Z: sp.csr_matrix, *, n_threads: int | None = None)
     -------
     Overlap
 
+    Raises
+    ------
+    ValueError
+        When a label stands twice in a row or is none of the columns. Stored zeros are not seen.
+
     Examples
     --------
     >>> import scipy.sparse as sp
     >>> overlap(sp.csr_matrix([[1, 1, 0], [0, 0, 0]]), sp.csr_matrix([[1, 0, 1], [1, 0, 0]])).tp.tolist()
     [1, 0, 0]
     """
-    n_records, n_labels = Y.shape
-    shares = _shares(n_records, Y.nnz + Z.nnz, n_threads, most=(Y.nnz + Z.nnz) // max(1, 8 * n_labels))
-    rows = np.empty((3, n_records), dtype=np.int64)
-    columns = np.zeros((len(shares), 3, n_labels), dtype=np.int64)
-    arrays = *_arrays(Y), *_arrays(Z)
-    _spread(lambda i, first, last: _overlap(*arrays, first, last, *rows, *columns[i]), shares, n_threads)
-    return Overlap(*rows, *columns.sum(axis=0))
+    counted = _overlap(Y, Z, n_threads)
+    if counted is None:
+        raise ValueError("overlap: rows must hold each label once, within the columns. Pass medrec's check_sets.")
+    return counted[0]
+
+
+def overlap_if_sets(Y: Any, Z: Any, *, n_threads: int | None = None) -> tuple[Overlap, np.ndarray, int] | None:
+    """Count the overlap of matrices that nobody has looked at yet, and sum up as :func:`denominator_sums` does.
+
+    Parameters
+    ----------
+    Y, Z : any
+    n_threads : int, optional
+        As in :func:`overlap`.
+
+    Returns
+    -------
+    overlap, sums, exact : Overlap, int64 array of shape (4, width), int; or None
+        The sums may be wider than they need be. None where they are not CSR matrices of one shape that hold each
+        label of a row once, within the columns, as 1.
+
+    Examples
+    --------
+    >>> import scipy.sparse as sp
+    >>> counts, sums, exact = overlap_if_sets(sp.csr_matrix([[1, 1, 0]]), sp.csr_matrix([[1, 0, 1]]))
+    >>> counts.h.tolist(), exact
+    ([1], 0)
+    >>> overlap_if_sets(sp.csr_matrix([[1, 2, 0]]), sp.csr_matrix([[1, 0, 1]])) is None
+    True
+    """
+    if not (_is_whole(Y) and _is_whole(Z)) or Y.shape != Z.shape:
+        return None
+    return _overlap(Y, Z, n_threads, check_values=True)
+
+
+def denominator_sums(
+    h: np.ndarray, y: np.ndarray, z: np.ndarray, *, n_threads: int | None = None
+) -> tuple[np.ndarray, int]:
+    """Sums of numerators by denominator, and the records whose sets are equal, as in ``reference``.
+
+    Examples
+    --------
+    >>> sums, exact = denominator_sums(np.array([1, 0]), np.array([2, 0]), np.array([2, 0]))
+    >>> sums[0].tolist(), exact
+    ([1, 0, 0, 1, 0], 1)
+    """
+    width = int(y.max(initial=0)) + int(z.max(initial=0)) + 1
+    shares = _shares(len(h), len(h), n_threads, most=len(h) // max(1, 8 * width))
+    sums = np.zeros((len(shares), 4, width), dtype=np.int64)
+    exact = [0] * len(shares)
+
+    def work(i: int, first: int, last: int) -> None:
+        exact[i] = sum_by_denominator(h[first:last], y[first:last], z[first:last], sums[i])
+
+    _spread(work, shares, n_threads)
+    return sums.sum(axis=0), int(sum(exact))
 
 
 def interacting_pairs(
@@ -90,6 +146,51 @@ def top_k(scores: np.ndarray, k: int, *, n_threads: int | None = None) -> np.nda
     return best
 
 
+def _overlap(
+    Y: Any, Z: Any, n_threads: int | None, *, check_values: bool = False
+) -> tuple[Overlap, np.ndarray, int] | None:
+    n_records, n_labels = Y.shape
+    size = int(Y.indptr[-1]) + int(Z.indptr[-1])
+    shares = _shares(n_records, size, n_threads, most=size // max(1, 8 * n_labels))
+    rows = np.empty((3, n_records), dtype=np.int32)
+    columns = np.zeros((len(shares), 2, n_labels), dtype=np.uint64)
+    arrays = *_arrays(Y), *_arrays(Z)
+    found: list[tuple[np.ndarray, int]] = [(columns[0], -1)] * len(shares)
+
+    def work(i: int, first: int, last: int) -> None:
+        if not check_values or all(_are_ones(sets, i, len(shares)) for sets in (Y, Z)):
+            found[i] = count_overlap(*arrays, first, last, *rows, *columns[i])
+
+    _spread(work, shares, n_threads)
+    tp, t, p = (
+        part.sum(axis=0).astype(np.int64) for part in (columns[:, 0], columns[:, 1] & _LOW, columns[:, 1] >> 32)
+    )
+    if any(exact < 0 for _, exact in found) or (t.sum(), p.sum()) != (Y.indptr[-1], Z.indptr[-1]):
+        return None
+    h, y, z = rows
+    sums = np.zeros((4, max(part.shape[1] for part, _ in found)), dtype=np.int64)
+    for part, _ in found:
+        sums[:, : part.shape[1]] += part
+    return Overlap(h, y, z, tp, t, p), sums, sum(exact for _, exact in found)
+
+
+def _is_whole(sets: Any) -> bool:
+    """Whether this is a CSR matrix whose arrays are as long as they must be."""
+    if not sp.issparse(sets) or sets.format != "csr" or sets.ndim != 2 or sets.data.dtype.kind not in "biuf":
+        return False
+    indptr, indices, data = sets.indptr, sets.indices, sets.data
+    whole = len(indptr) == sets.shape[0] + 1 and indptr[0] == 0 and 0 <= indptr[-1] <= min(len(indices), len(data))
+    return bool(whole and all(array.flags.c_contiguous and array.dtype.isnative for array in (indptr, indices)))
+
+
+def _are_ones(sets: Any, part: int, parts: int) -> bool:
+    """Whether the stored values of one part of all are 1."""
+    n_values = int(sets.indptr[-1])
+    values = sets.data[n_values * part // parts : n_values * (part + 1) // parts]
+    values = values.view(np.uint8) if values.dtype == bool else values
+    return not len(values) or bool(values.min() == 1 == values.max())
+
+
 def _arrays(sets: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
     """The index arrays, as unsigned: a signed index would be looked at for being negative."""
     return tuple(array.view(f"u{array.itemsize}") for array in (sets.indptr, sets.indices))  # type: ignore[return-value]
@@ -112,26 +213,6 @@ def _spread(work: Callable[[int, int, int], Any], shares: list[tuple[int, int]],
     with ThreadPoolExecutor(n_threads or _THREADS) as pool:
         for done in [pool.submit(work, i, *share) for i, share in enumerate(shares)]:
             done.result()
-
-
-@njit(nogil=True, cache=True)
-def _overlap(y_ptr, y_labels, z_ptr, z_labels, first, last, h, y, z, tp, t, p):
-    stamp = np.full(len(tp), -1, dtype=np.int64)
-    for row in range(first, last):
-        for at in range(y_ptr[row], y_ptr[row + 1]):
-            label = y_labels[at]
-            stamp[label] = row
-            t[label] += 1
-        both = np.int64(0)
-        for at in range(z_ptr[row], z_ptr[row + 1]):
-            label = z_labels[at]
-            hit = np.int64(stamp[label] == row)
-            p[label] += 1
-            tp[label] += hit
-            both += hit
-        h[row] = both
-        y[row] = np.int64(y_ptr[row + 1]) - np.int64(y_ptr[row])
-        z[row] = np.int64(z_ptr[row + 1]) - np.int64(z_ptr[row])
 
 
 @njit(nogil=True, cache=True)

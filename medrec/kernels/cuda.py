@@ -10,7 +10,7 @@ import numpy as np
 from medrec._optional import import_optional
 from medrec.kernels.reference import Overlap
 
-__all__ = ["SOURCE", "interacting_pairs", "kernel_names", "overlap", "top_k"]
+__all__ = ["SOURCE", "denominator_sums", "interacting_pairs", "kernel_names", "overlap", "top_k"]
 
 SOURCE = "overlap.cu"
 _OPTIONS = ("--std=c++17",)
@@ -33,11 +33,11 @@ def overlap(Y: Any, Z: Any) -> Overlap:
     Returns
     -------
     Overlap
-        Six int64 CuPy vectors.
+        Six CuPy vectors.
     """
     cupy = _cupy()
     n_records, n_labels = Y.shape
-    h, y, z = (cupy.empty(n_records, dtype=np.int64) for _ in range(3))
+    h, y, z = (cupy.empty(n_records, dtype=np.int32) for _ in range(3))
     totals = cupy.zeros(3 * n_labels, dtype=np.int64)
     if n_records:
         device = cupy.cuda.Device().attributes
@@ -56,6 +56,27 @@ def overlap(Y: Any, Z: Any) -> Overlap:
         )
     tp, t, p = totals.reshape(3, n_labels)
     return Overlap(h, y, z, tp, t, p)
+
+
+def denominator_sums(h: Any, y: Any, z: Any) -> tuple[Any, int]:
+    """Sums of numerators by denominator, and the records whose sets are equal, as in ``reference``.
+
+    Parameters
+    ----------
+    h, y, z : int cupy.ndarray of shape (n_records,)
+
+    Returns
+    -------
+    sums : int64 cupy.ndarray of shape (4, max(y) + max(z) + 1)
+    exact : int
+    """
+    cupy = _cupy()
+    width = int(y.max()) + int(z.max()) + 1 if len(h) else 1
+    sums = cupy.zeros((4, width), dtype=np.int64)
+    for row, (numerator, denominator) in enumerate(((h, y + z - h), (2 * h, y + z), (h, z), (h, y))):
+        sums[row] = cupy.bincount(denominator, weights=numerator, minlength=width)  # whole numbers, so exact
+        sums[row, 0] = (denominator == 0).sum()
+    return sums, int(((h == y) & (h == z)).sum())
 
 
 def interacting_pairs(Z: Any, drug_drug: Any) -> tuple[Any, Any]:

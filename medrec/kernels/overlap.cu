@@ -36,8 +36,8 @@ __device__ long long group_sum(long long value) {
 // the totals once; without, every count goes to the totals at once.
 template <typename YIndex, typename ZIndex>
 __global__ void overlap(const YIndex* y_ptr, const YIndex* y_labels, const ZIndex* z_ptr, const ZIndex* z_labels,
-                        long long n_records, long long n_labels, int in_shared, long long* h, long long* y,
-                        long long* z, unsigned long long* totals) {
+                        long long n_records, long long n_labels, int in_shared, int* h, int* y, int* z,
+                        unsigned long long* totals) {
     extern __shared__ unsigned int partial[];
     const long long n_counts = 3 * n_labels;
     if (in_shared) {

@@ -7,13 +7,13 @@ import scipy.sparse as sp
 
 
 class Overlap(NamedTuple):
-    """What two matrices of label sets have in common, as ``int64`` counts.
+    """What two matrices of label sets have in common.
 
     Attributes
     ----------
-    h, y, z : arrays of shape (n_records,)
+    h, y, z : int32 arrays of shape (n_records,)
         Size of the intersection, of the true set and of the predicted set of each record.
-    tp, t, p : arrays of shape (n_labels,)
+    tp, t, p : int64 arrays of shape (n_labels,)
         For each label the records that have it in both sets, in the true one and in the predicted one.
     """
 
@@ -51,12 +51,45 @@ def overlap(Y: sp.csr_matrix, Z: sp.csr_matrix) -> Overlap:
     both = sp.csr_matrix(Y.multiply(Z))
 
     def sizes(sets: sp.csr_matrix) -> np.ndarray:
-        return np.diff(sets.indptr).astype(np.int64)
+        return np.diff(sets.indptr).astype(np.int32)
 
     def frequencies(sets: sp.csr_matrix) -> np.ndarray:
         return np.bincount(sets.indices, minlength=n_labels).astype(np.int64)
 
     return Overlap(sizes(both), sizes(Y), sizes(Z), frequencies(both), frequencies(Y), frequencies(Z))
+
+
+def denominator_sums(h: np.ndarray, y: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, int]:
+    r"""Sums of numerators by denominator, from which every mean of ratios over records follows exactly.
+
+    The mean of :math:`a_i/b_i` is :math:`\sum_d (\sum_{i: b_i = d} a_i)/d` over the number of records: integers
+    that add up over chunks in any order, and as few of them as there are denominators.
+
+    Parameters
+    ----------
+    h, y, z : int arrays of shape (n_records,)
+        As in :class:`Overlap`.
+
+    Returns
+    -------
+    sums : int64 array of shape (4, max(y) + max(z) + 1)
+        For Jaccard, F1, precision and recall; at 0, where all numerators are 0, the number of records.
+    exact : int
+        Records whose sets are equal.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> sums, exact = denominator_sums(np.array([1, 0]), np.array([2, 0]), np.array([2, 0]))
+    >>> sums[0].tolist(), exact
+    ([1, 0, 0, 1, 0], 1)
+    """
+    width = int(y.max(initial=0)) + int(z.max(initial=0)) + 1
+    sums = np.empty((4, width), dtype=np.int64)
+    for row, (numerator, denominator) in enumerate(((h, y + z - h), (2 * h, y + z), (h, z), (h, y))):
+        sums[row] = np.bincount(denominator, weights=numerator, minlength=width)  # whole numbers, so exact
+        sums[row, 0] = (denominator == 0).sum()
+    return sums, int(((h == y) & (h == z)).sum())
 
 
 def interacting_pairs(Z: sp.csr_matrix, drug_drug: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray]:

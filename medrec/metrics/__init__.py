@@ -14,11 +14,13 @@ from medrec.metrics.ranking import (
     psp_at_k,
     recall_at_k,
 )
+from medrec.metrics.totals import OverlapTotals
 
 __all__ = [
     "PRESETS",
     "Comparison",
     "OverlapCounts",
+    "OverlapTotals",
     "Preset",
     "average_precision",
     "bootstrap_interval",

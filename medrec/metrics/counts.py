@@ -1,19 +1,18 @@
 """Set metrics from integer counts that add up over chunks."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from medrec import kernels
 from medrec._checks import check_sets
-
-METRICS = ("jaccard", "f1", "precision", "recall")
-AVERAGES = ("samples", "micro", "macro", "weighted")
+from medrec.metrics.totals import Averages, OverlapTotals, ratio
 
 
 @dataclass(frozen=True, eq=False)
-class OverlapCounts:
+class OverlapCounts(Averages):
     """Intersections and sizes of true and predicted sets, by record and by label.
 
     Every metric here follows from these six integer vectors. ``a + b`` is the counts of the records of
@@ -65,56 +64,13 @@ class OverlapCounts:
 
     def per_record(self, metric: str = "jaccard", *, zero_division: float = 1.0) -> np.ndarray:
         """The metric of each record, shape (n_records,)."""
-        return _ratio(metric, self.h, self.y, self.z, zero_division)
+        return ratio(metric, self.h, self.y, self.z, zero_division)
 
-    def per_label(self, metric: str = "f1", *, zero_division: float = 1.0) -> np.ndarray:
-        """The metric of each label, shape (n_labels,)."""
-        return _ratio(metric, self.tp, self.t, self.p, zero_division)
-
-    def jaccard(self, average: str = "samples", zero_division: float = 1.0) -> float:
-        """Intersection over union."""
-        return self._average("jaccard", average, zero_division)
-
-    def f1(self, average: str = "samples", zero_division: float = 1.0) -> float:
-        """Harmonic mean of precision and recall (of each record or label, then averaged)."""
-        return self._average("f1", average, zero_division)
-
-    def precision(self, average: str = "samples", zero_division: float = 1.0) -> float:
-        """Share of the predicted labels that are true."""
-        return self._average("precision", average, zero_division)
-
-    def recall(self, average: str = "samples", zero_division: float = 1.0) -> float:
-        """Share of the true labels that are predicted."""
-        return self._average("recall", average, zero_division)
-
-    def subset_accuracy(self) -> float:
-        """Share of records whose predicted set is the true set."""
-        return _mean((self.h == self.y) & (self.h == self.z))
-
-    def hamming_loss(self) -> float:
-        """Share of the (record, label) cells that differ."""
-        cells = len(self.h) * len(self.tp)
-        return float((self.y + self.z - 2 * self.h).sum() / cells) if cells else float("nan")
-
-    def mean_set_size(self) -> float:
-        """Mean number of predicted labels a record."""
-        return _mean(self.z)
-
-    def empty_sets(self) -> int:
-        """Number of records for which nothing is predicted."""
-        return int((self.z == 0).sum())
-
-    def _average(self, metric: str, average: str, zero_division: float) -> float:
-        if average == "samples":
-            return _mean(self.per_record(metric, zero_division=zero_division))
-        if average == "micro":
-            tp, t, p = (column.sum(keepdims=True) for column in (self.tp, self.t, self.p))
-            return float(_ratio(metric, tp, t, p, zero_division)[0])
-        if average == "macro":
-            return _mean(self.per_label(metric, zero_division=zero_division))
-        if average == "weighted":
-            return _mean(self.per_label(metric, zero_division=zero_division), self.t)
-        raise ValueError(f"OverlapCounts.{metric}: average must be one of {', '.join(AVERAGES)}; got {average!r}.")
+    @cached_property
+    def totals(self) -> OverlapTotals:  # type: ignore[override]
+        """The sums over all records, from which every average follows."""
+        sums, exact = kernels.denominator_sums(self.h, self.y, self.z)
+        return OverlapTotals(len(self.h), exact, self.tp, self.t, self.p, sums)
 
 
 def overlap_counts(Y: Any, Z: Any) -> OverlapCounts:
@@ -123,8 +79,8 @@ def overlap_counts(Y: Any, Z: Any) -> OverlapCounts:
     Parameters
     ----------
     Y, Z : sparse or dense 0/1 matrices of shape (n_records, n_labels)
-        True and predicted sets. Sparse input is canonicalised on a copy: duplicates are merged, stored
-        zeros dropped.
+        True and predicted sets. Sparse input with duplicates or stored zeros is canonicalised on a copy:
+        duplicates are merged, stored zeros dropped.
 
     Returns
     -------
@@ -140,41 +96,14 @@ def overlap_counts(Y: Any, Z: Any) -> OverlapCounts:
     >>> round(overlap_counts([[1, 0, 1], [0, 1, 0]], [[1, 1, 0], [0, 1, 0]]).jaccard(), 4)
     0.6667
     """
+    counted = kernels.overlap_if_sets(Y, Z)
+    if counted is not None:
+        overlap, sums, exact = counted
+        counts = OverlapCounts(*overlap)
+        vars(counts)["totals"] = OverlapTotals(len(counts), exact, counts.tp, counts.t, counts.p, sums)
+        return counts
     true = check_sets(Y, who="overlap_counts", name="Y", copy=False)
     predicted = check_sets(Z, who="overlap_counts", name="Z", n_labels=true.shape[1], copy=False)
     if true.shape != predicted.shape:
         raise ValueError(f"overlap_counts: Y has {true.shape[0]} records and Z {predicted.shape[0]}; pass the same.")
     return OverlapCounts(*kernels.overlap(true, predicted))
-
-
-def ratio_parts(metric: str, h: np.ndarray, y: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Numerator and denominator of a set metric."""
-    if metric == "jaccard":
-        return h, y + z - h
-    if metric == "f1":
-        return 2 * h, y + z
-    if metric == "precision":
-        return h, z
-    if metric == "recall":
-        return h, y
-    raise ValueError(f"OverlapCounts: metric must be one of {', '.join(METRICS)}; got {metric!r}.")
-
-
-def _ratio(metric: str, h: np.ndarray, y: np.ndarray, z: np.ndarray, zero_division: float) -> np.ndarray:
-    if not (zero_division in (0, 1) or np.isnan(zero_division)):
-        raise ValueError(f"OverlapCounts.{metric}: zero_division must be 0, 1 or nan; got {zero_division!r}.")
-    numerator, denominator = ratio_parts(metric, h, y, z)
-    result = np.full(numerator.shape, float(zero_division))
-    np.divide(numerator, denominator, out=result, where=denominator != 0)
-    return result
-
-
-def _mean(values: Any, weights: np.ndarray | None = None) -> float:
-    """Mean without the nan entries; unweighted where every weight left is 0, nan where nothing is left."""
-    values = np.asarray(values, dtype=np.float64)
-    known = ~np.isnan(values)
-    if not known.any():
-        return float("nan")
-    if weights is not None and weights[known].any():
-        return float(np.average(values[known], weights=weights[known]))
-    return float(values[known].mean())

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from medrec.metrics.counts import AVERAGES, METRICS, OverlapCounts, ratio_parts
+from medrec.metrics.counts import OverlapCounts
+from medrec.metrics.totals import AVERAGES, METRICS, ratio_parts
 
 
 @dataclass(frozen=True, eq=False)

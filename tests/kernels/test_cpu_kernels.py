@@ -47,6 +47,113 @@ def test_overlap_equals_the_reference(data):
     assert_same(got, reference.overlap(Y, Z))
 
 
+@pytest.mark.parametrize(
+    ("n_records", "n_labels", "density"),
+    [(200, 3, 0.9), (130, 40, 0.1), (64, 1500, 1.0), (65, 1500, 0.9), (300, 20_000, 0.0003), (129, 700, 0.0)],
+    ids=["few labels", "blocks", "long rows", "longer than the first room", "many labels", "nothing"],
+)
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_overlap_of_every_shape_equals_the_reference(n_records, n_labels, density, n_threads):
+    Y, Z = (check_sets(sp.random(n_records, n_labels, density, random_state=i) > 0, who="test") for i in range(2))
+    assert_same(cpu.overlap(Y, Z, n_threads=n_threads), reference.overlap(Y, Z))
+    counts, sums, exact = cpu.overlap_if_sets(Y, Z, n_threads=n_threads)
+    assert_same(counts, reference.overlap(Y, Z))
+    expected, equal = reference.denominator_sums(counts.h, counts.y, counts.z)
+    np.testing.assert_array_equal(sums[:, : expected.shape[1]], expected)
+    assert (exact, sums[:, expected.shape[1] :].any()) == (equal, False)
+
+
+def altered(change, n_records=70, n_labels=9):
+    """Sets, and the same after a change of their arrays."""
+    dense = np.random.default_rng(0).random((n_records, n_labels)) < 0.5
+    sets = check_sets(dense, who="test")
+    broken = sp.csr_matrix((sets.data.copy(), sets.indices.copy(), sets.indptr.copy()), shape=sets.shape)
+    change(broken)
+    return sets, broken
+
+
+def set_at(name, at, value):
+    return lambda matrix: getattr(matrix, name).__setitem__(at, value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        set_at("data", -1, 0),
+        set_at("data", 0, 2),
+        set_at("indices", 0, 9),
+        set_at("indices", -1, -1),
+        lambda matrix: set_at("indices", -1, matrix.indices[-2])(matrix),
+        set_at("indptr", 3, 400),
+        set_at("indptr", 65, 2),
+        set_at("indptr", 0, 1),
+        set_at("indptr", -1, 10_000),
+        set_at("indptr", -1, -1),
+        lambda matrix: setattr(matrix, "data", matrix.data.astype(complex)),
+        lambda matrix: setattr(matrix, "data", np.where(np.arange(len(matrix.data)) == 5, np.nan, 1.0)),
+        lambda matrix: setattr(matrix, "data", matrix.data[:5]),
+    ],
+    ids=[
+        "stored zero",
+        "a two",
+        "column too far",
+        "negative column",
+        "duplicate",
+        "row ends behind the next",
+        "row ends before it starts",
+        "first row starts late",
+        "last row ends behind the labels",
+        "negative end",
+        "complex",
+        "nan",
+        "values missing",
+    ],
+)
+def test_what_is_no_canonical_set_is_noticed_while_counting(change):
+    sets, broken = altered(change)
+    assert cpu.overlap_if_sets(sets, sets) is not None
+    assert cpu.overlap_if_sets(sets, broken) is None
+    assert cpu.overlap_if_sets(broken, sets) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [set_at("indices", 0, 9), set_at("indptr", 3, 400), lambda m: set_at("indices", -1, m.indices[-2])(m)],
+)
+def test_overlap_refuses_labels_twice_or_outside(change):
+    sets, broken = altered(change)
+    with pytest.raises(ValueError, match="each label once, within the columns"):
+        cpu.overlap(sets, broken)
+
+
+@pytest.mark.parametrize("kind", [bool, np.int8, np.int64, np.uint16, np.float32, np.float64])
+def test_ones_of_any_type_are_taken_as_they_are(kind):
+    sets, _ = altered(lambda matrix: None)
+    assert_same(cpu.overlap_if_sets(sets.astype(kind), sets)[0], reference.overlap(sets, sets))
+
+
+def test_other_formats_and_shapes_are_left_to_the_checks():
+    sets, _ = altered(lambda matrix: None)
+    for other in (sets.tocsc(), sets.toarray(), sets[:-1], None, [[1, 0]]):
+        assert cpu.overlap_if_sets(sets, other) is None
+
+
+@settings(max_examples=60, deadline=None)
+@given(sizes=st.lists(st.tuples(*[st.integers(0, 9)] * 3), max_size=30), n_threads=st.integers(1, 3))
+def test_denominator_sums_equal_the_reference_and_plain_counting(sizes, n_threads):
+    h, y, z = np.array(sizes, dtype=np.int32).reshape(-1, 3).T
+    h = np.minimum(h, np.minimum(y, z))
+    sums, exact = cpu.denominator_sums(h, y, z, n_threads=n_threads)
+    expected, equal = reference.denominator_sums(h, y, z)
+    np.testing.assert_array_equal(sums, expected, strict=True)
+    assert exact == equal == sum(a == b == c for a, b, c in zip(h, y, z))
+    plain = np.zeros_like(sums)
+    for a, b, c in zip(*(column.tolist() for column in (h, y, z))):
+        for row, (top, bottom) in enumerate(((a, b + c - a), (2 * a, b + c), (a, c), (a, b))):
+            plain[row, bottom] += top if bottom else 1
+    np.testing.assert_array_equal(sums, plain)
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_interacting_pairs_equals_the_reference(data):

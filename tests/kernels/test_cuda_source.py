@@ -61,7 +61,7 @@ def differences(numbers=ALL, stop=False):
         for name, got, expected in pairs:
             for one, other in zip(got, expected, strict=True):
                 assert isinstance(one, cupy_on_cpu.ndarray), "the counts stay where the sets are"
-                if one.dtype != np.int64 or one.shape != other.shape or not (np.asarray(one) == other).all():
+                if one.dtype != other.dtype or one.shape != other.shape or not (np.asarray(one) == other).all():
                     wrong.append(name)
         if wrong and stop:
             break

@@ -31,7 +31,7 @@ def test_overlap_counts_what_python_sets_count(shape):
         assert counts.tp[label] == sum(label in a and label in b for a, b in zip(true, predicted))
         assert counts.t[label] == sum(label in a for a in true)
         assert counts.p[label] == sum(label in b for b in predicted)
-    assert all(vector.dtype == np.int64 for vector in counts)
+    assert [vector.dtype for vector in counts] == [np.int32] * 3 + [np.int64] * 3
     assert [len(vector) for vector in counts] == [shape[0]] * 3 + [shape[1]] * 3
 
 
