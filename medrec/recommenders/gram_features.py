@@ -29,7 +29,8 @@ class GramFeatures(SharedFeatures):
             raise ValueError("LinearBase: X must be finite; got NaN or infinity. Impute missing values first.")
         # Half as much memory to read for each product; only a tight tolerance needs more digits.
         coarse = base.dtype == "float32" and base.tol >= 1e-4
-        self.products = self.whole = gram(X).astype(np.float32 if coarse else np.float64, copy=False)
+        self.products: np.ndarray = gram(X).astype(np.float32 if coarse else np.float64, copy=False)
+        self.whole = self.products
 
     def append(self, column: np.ndarray) -> None:
         """Add a feature (n_records,)."""
