@@ -98,8 +98,8 @@ class XGBoostBase(BoosterBase):
         ``benchmarks/bench_recommenders.py`` for what it saves and costs.
         """
         preset: dict[str, Any] = {
-            "n_estimators": 30,
-            "learning_rate": 0.2,
+            "n_estimators": 35,
+            "learning_rate": 0.17,
             "max_bin": 15,
             "max_columns": 1000,
             "colsample_bytree": 0.5,
