@@ -102,6 +102,7 @@ def models(*, jobs: int | None = 1, smoke: bool = False) -> dict[str, Callable[[
         found[f"chain, {base}"] = chain(base, cv=5)
         found[f"chain on true labels, {base}"] = chain(base, cv=None)
         found[f"chain on true labels with outer Platt, {base}"] = outer(base)
+    found["chain, lightgbm-fast"] = chain("lightgbm-fast", cv=5)
     found["10 chains, logistic"] = chain("logistic", order="random", n_chains=2 if smoke else 10)
     for base in ("logistic", "lightgbm"):
         found[f"stacked binary relevance, {base}"] = stacked(base)
