@@ -4,7 +4,9 @@
 
 For each size: equality with scikit-learn's six scores (samples, micro and macro averages of Jaccard and F1)
 and with ``scipy.sparse`` multiply-and-sum first, then the best time of a few runs of each, one read of the
-index arrays, and the memory that ours takes beyond its inputs. Then 1,000 bootstrap resamples of 100,000 records.
+index arrays, and the memory that ours takes beyond its inputs. Then 1,000 bootstrap resamples of 100,000 records, and
+Parquet files of 1 and 10 million records streamed, each in a process of its own: the figures against those of the
+counts from which the files were written, the time, and the most memory that the process held.
 
 Ends with status 1 if any number differs.
 """
@@ -15,6 +17,7 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
 import time
 import tracemalloc
 import warnings
@@ -29,10 +32,12 @@ from sklearn.metrics import f1_score, jaccard_score
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from common import peak_memory
+
 from medrec._io import atomic_write
 from medrec._version import __version__
 from medrec.kernels import reference
-from medrec.metrics import overlap_counts, resampled_means
+from medrec.metrics import evaluate_parquet, overlap_counts, resampled_means
 
 SIZES = ((10_000, 70, 6.8), (100_000, 8_900, 15.0), (1_000_000, 651, 6.8))
 SMOKE = ((1_000, 70, 6.8), (20_000, 651, 6.8))
@@ -131,6 +136,48 @@ def bootstrap(rng, n_records, n_resamples):
     return best_time(lambda: resampled_means(values, n_resamples=n_resamples), repeats=2)
 
 
+def write_parquet(rng, folder, n_records, n_labels, mean, piece=250_000):
+    """Files of lists of label numbers; the counts of what was written."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    folder.mkdir()
+    totals = None
+    for number, start in enumerate(range(0, n_records, piece)):
+        Y, Z = draw(rng, min(piece, n_records - start), n_labels, mean)
+        part = overlap_counts(Y, Z).totals
+        totals = part if totals is None else totals + part
+        lists = [pa.ListArray.from_arrays(one.indptr, one.indices.astype(np.int16)) for one in (Y, Z)]
+        table = pa.Table.from_arrays(lists, names=["truth", "predicted"])
+        pq.write_table(table, folder / f"{number:05}.parquet", row_group_size=65_536)
+    return totals
+
+
+def stream(folder, n_labels):
+    """Run in a process of its own: prints figures, seconds and peak memory."""
+    before = peak_memory()
+    start = time.perf_counter()
+    figures = evaluate_parquet(folder, labels=n_labels, preset="sklearn")
+    seconds = time.perf_counter() - start
+    print(json.dumps({"figures": figures, "seconds": seconds, "start_gb": before, "peak_gb": peak_memory()}))
+
+
+def measure_stream(rng, n_records, n_labels, mean):
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "records"
+        totals = write_parquet(rng, folder, n_records, n_labels, mean)
+        size = sum(file.stat().st_size for file in folder.iterdir())
+        command = [sys.executable, __file__, "--stream", str(folder), str(n_labels)]
+        found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    figures = found.pop("figures")
+    equal = figures["records"] == n_records and all(
+        figures[f"{metric}_{average}"] == getattr(totals, metric)(average, 0.0)
+        for metric in ("jaccard", "f1")
+        for average in AVERAGES
+    )
+    return {"records": n_records, "labels": n_labels, "file_megabytes": size / 1e6, "equal": equal, **found}
+
+
 def commit():
     command = ["git", "describe", "--always", "--dirty"]
     found = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True)
@@ -141,7 +188,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--smoke", action="store_true", help="small sizes, seconds in all")
     parser.add_argument("--out", help="JSON file to write")
+    parser.add_argument("--stream", nargs=2, metavar=("FOLDER", "LABELS"), help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.stream:
+        stream(options.stream[0], int(options.stream[1]))
+        return 0
     rng = np.random.default_rng(0)
     results = []
     print(f"{'records x labels':>20} {'medrec s':>10} {'x sklearn':>10} {'x scipy':>8} {'reads':>6} {'MB':>6}  equal")
@@ -157,6 +208,14 @@ def main():
     n_records, n_resamples = (10_000, 100) if options.smoke else (100_000, 1_000)
     seconds = bootstrap(rng, n_records, n_resamples)
     print(f"{n_resamples:,} resamples of {n_records:,} records: {seconds:.2f} s")
+    streams = [
+        measure_stream(rng, n, 651, 6.8) for n in ((20_000, 60_000) if options.smoke else (1_000_000, 10_000_000))
+    ]
+    for one in streams:
+        print(
+            f"{one['records']:,} records streamed from {one['file_megabytes']:.0f} MB of Parquet: "
+            f"{one['seconds']:.2f} s, peak {one['peak_gb']:.2f} GiB ({one['start_gb']:.2f} before)  {one['equal']}"
+        )
     if options.out:
         report = {
             "medrec": __version__,
@@ -170,11 +229,12 @@ def main():
             "numba": numba.__version__,
             "threads": numba.config.NUMBA_NUM_THREADS,
             "sizes": results,
+            "streams": streams,
             "bootstrap": {"records": n_records, "resamples": n_resamples, "seconds": seconds},
         }
         with atomic_write(options.out) as file:
             file.write(json.dumps(report, indent=1) + "\n")
-    return 0 if all(one["equal"] for one in results) else 1
+    return 0 if all(one["equal"] for one in results + streams) else 1
 
 
 if __name__ == "__main__":

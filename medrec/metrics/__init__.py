@@ -2,7 +2,8 @@
 
 from medrec.metrics.bootstrap import Comparison, bootstrap_interval, compare, resampled_means
 from medrec.metrics.counts import OverlapCounts, overlap_counts
-from medrec.metrics.evaluation import evaluate
+from medrec.metrics.distributed import evaluate_dask
+from medrec.metrics.evaluation import evaluate, evaluate_stream
 from medrec.metrics.interactions import ddi_counts, ddi_rate
 from medrec.metrics.presets import PRESETS, Preset
 from medrec.metrics.ranking import (
@@ -14,6 +15,7 @@ from medrec.metrics.ranking import (
     psp_at_k,
     recall_at_k,
 )
+from medrec.metrics.tables import chunk_of_table, evaluate_parquet, parquet_chunks
 from medrec.metrics.totals import OverlapTotals
 
 __all__ = [
@@ -24,13 +26,18 @@ __all__ = [
     "Preset",
     "average_precision",
     "bootstrap_interval",
+    "chunk_of_table",
     "compare",
     "ddi_counts",
     "ddi_rate",
     "evaluate",
+    "evaluate_dask",
+    "evaluate_parquet",
+    "evaluate_stream",
     "ndcg_at_k",
     "overlap_counts",
     "prauc",
+    "parquet_chunks",
     "precision_at_k",
     "propensities",
     "psp_at_k",

@@ -1,5 +1,6 @@
 """How many of the drug pairs that were given out together interact."""
 
+from math import fsum
 from typing import Any
 
 import numpy as np
@@ -68,10 +69,33 @@ def ddi_rate(Z: Any, graph: Any, average: str = "pooled") -> float:
     """
     if average not in ("pooled", "samples"):
         raise ValueError(f"ddi_rate: average must be 'pooled' or 'samples'; got {average!r}.")
+    by_size = ddi_by_size(Z, graph)
+    return pooled_rate(by_size) if average == "pooled" else samples_rate(by_size)
+
+
+def ddi_by_size(Z: Any, graph: Any) -> np.ndarray:
+    """By set size the interacting pairs and the records: sums that add up over chunks and give both rates.
+
+    Returns
+    -------
+    int64 array of shape (2, largest set + 1)
+        Parameters and exceptions are those of :func:`ddi_rate`.
+    """
     interacting, pairs = ddi_counts(Z, graph)
-    some = pairs > 0
-    if not some.any():
-        return 0.0
-    if average == "pooled":
-        return float(interacting.sum() / pairs.sum())
-    return float((interacting[some] / pairs[some]).mean())
+    sizes = (np.sqrt(8 * pairs + 1) + 1).astype(np.int64) // 2  # those of 0 and 1 drugs alike have no pair
+    found = np.bincount(sizes, weights=interacting)  # whole numbers, so exact
+    return np.stack([found.astype(np.int64), np.bincount(sizes)])
+
+
+def pooled_rate(by_size: np.ndarray) -> float:
+    """Interacting pairs of all sets over all pairs of all sets."""
+    sizes = np.arange(by_size.shape[1])
+    pairs = int((by_size[1] * (sizes * (sizes - 1) // 2)).sum())
+    return float(by_size[0].sum() / pairs) if pairs else 0.0
+
+
+def samples_rate(by_size: np.ndarray) -> float:
+    """Mean share of interacting pairs over the records with at least two drugs."""
+    sizes = np.arange(by_size.shape[1])[2:]
+    records = int(by_size[1, 2:].sum())
+    return fsum((by_size[0, 2:] / (sizes * (sizes - 1) // 2)).tolist()) / records if records else 0.0

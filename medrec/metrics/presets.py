@@ -5,69 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from medrec.metrics.counts import OverlapCounts
+from medrec.metrics.evidence import Evidence, RecordMean
 from medrec.metrics.totals import AVERAGES, METRICS, ratio_parts
-
-
-@dataclass(frozen=True, eq=False)
-class RecordMean:
-    """A figure that is a weighted mean over records, so that it can be resampled by patient.
-
-    Attributes
-    ----------
-    values, weights : arrays of shape (n_records,)
-        Records whose value is nan do not count.
-    """
-
-    values: np.ndarray
-    weights: np.ndarray
-
-    def __float__(self) -> float:
-        known = ~np.isnan(self.values)
-        total = self.weights[known].sum()
-        return float((self.values[known] * self.weights[known]).sum() / total) if total else float("nan")
-
-
-@dataclass(frozen=True, eq=False)
-class Evidence:
-    """What a preset computes its figures from.
-
-    Attributes
-    ----------
-    counts : OverlapCounts
-    patients : int array of shape (n_records,)
-        Patient of each record, 0 … n_patients − 1.
-    precisions : array of shape (n_records,) or None
-        Average precision of each record, where scores were given.
-    top_hits : callable or None
-        From k to the mean precision at k, where scores were given.
-    zero_division : float
-    """
-
-    counts: OverlapCounts
-    patients: np.ndarray
-    precisions: np.ndarray | None
-    top_hits: Callable[[int], float] | None
-    zero_division: float
-
-    def samples(self, metric: str) -> RecordMean:
-        """Mean over records."""
-        values = self.counts.per_record(metric, zero_division=self.zero_division)
-        return RecordMean(values, np.ones(len(values)))
-
-    def micro(self, metric: str) -> RecordMean | float:
-        """The ratio of sums, as a mean over records weighted by their denominators."""
-        numerator, denominator = ratio_parts(metric, self.counts.h, self.counts.y, self.counts.z)
-        if not denominator.any():
-            return getattr(self.counts, metric)("micro", self.zero_division)
-        return RecordMean(numerator / np.maximum(denominator, 1), denominator.astype(np.float64))
-
-    def patient_mean(self, values: np.ndarray) -> RecordMean:
-        """Mean within each patient, then over patients."""
-        known = ~np.isnan(values)
-        visits = np.bincount(self.patients[known], minlength=int(self.patients.max(initial=-1)) + 1)
-        return RecordMean(values, 1 / np.maximum(visits[self.patients], 1))
-
 
 Figures = Mapping[str, RecordMean | float]
 
@@ -89,6 +28,10 @@ class Preset:
         The cut at which sets are made of scores (score >= threshold) when no sets are given.
     needs_groups : bool
         Whether the numbers depend on which records are one patient's.
+    additive : bool
+        Whether they follow from sums over records, so that a stream of chunks needs to keep no record.
+    top : tuple of int
+        The k at which it wants precision of scores.
     """
 
     name: str
@@ -97,6 +40,8 @@ class Preset:
     zero_division: float = 0.0
     threshold: float | None = None
     needs_groups: bool = False
+    additive: bool = True
+    top: tuple[int, ...] = ()
 
 
 def _averages(evidence: Evidence, averages: tuple[str, ...]) -> dict[str, RecordMean | float]:
@@ -108,35 +53,33 @@ def _averages(evidence: Evidence, averages: tuple[str, ...]) -> dict[str, Record
             elif average == "micro":
                 figures[f"{metric}_micro"] = evidence.micro(metric)
             else:
-                value = getattr(evidence.counts, metric)(average, evidence.zero_division)
+                value = getattr(evidence.totals, metric)(average, evidence.zero_division)
                 figures[f"{metric}_{average}"] = value
     return figures
 
 
 def _sklearn(evidence: Evidence) -> Figures:
-    counts = evidence.counts
-    rest = {"subset_accuracy": counts.subset_accuracy(), "hamming_loss": counts.hamming_loss()}
+    totals = evidence.totals
+    assert totals is not None
+    rest = {"subset_accuracy": totals.subset_accuracy(), "hamming_loss": totals.hamming_loss()}
     return {**_averages(evidence, AVERAGES), **rest}
 
 
 def _chip2025(evidence: Evidence) -> Figures:
     jaccard, f1 = evidence.samples("jaccard"), evidence.samples("f1")
-    return {"jaccard": jaccard, "f1": f1, "score": RecordMean((jaccard.values + f1.values) / 2, f1.weights)}
-
-
-def _gamenet(evidence: Evidence, mean: Callable[[np.ndarray], RecordMean]) -> Figures:
-    figures = {metric: mean(evidence.samples(metric).values) for metric in METRICS}
-    if evidence.precisions is not None:
-        figures["prauc"] = mean(evidence.precisions)
-    return figures
-
-
-def _gamenet_patients(evidence: Evidence) -> Figures:
-    return _gamenet(evidence, evidence.patient_mean)
+    score: RecordMean | float = (float(jaccard) + float(f1)) / 2
+    if isinstance(jaccard, RecordMean) and isinstance(f1, RecordMean):
+        score = RecordMean((jaccard.values + f1.values) / 2, f1.weights, float(score))
+    return {"jaccard": jaccard, "f1": f1, "score": score}
 
 
 def _gamenet_visits(evidence: Evidence) -> Figures:
-    return _gamenet(evidence, lambda values: RecordMean(values, np.ones(len(values))))
+    figures = {metric: evidence.samples(metric) for metric in METRICS}
+    return {**figures, "prauc": evidence.ranking()} if evidence.has_scores else figures
+
+
+def _gamenet(evidence: Evidence) -> Figures:
+    return {name: evidence.patient_mean(figure) for name, figure in _gamenet_visits(evidence).items()}
 
 
 def _pyhealth(evidence: Evidence) -> Figures:
@@ -148,7 +91,7 @@ def _dialmed(evidence: Evidence) -> Figures:
 
 
 def _dialmed_batch8(evidence: Evidence) -> Figures:
-    counts = evidence.counts
+    counts = evidence.kept()
     starts = np.arange(0, len(counts), 8)
     if not len(starts):
         return {"jaccard": float("nan"), "f1": float("nan")}
@@ -164,16 +107,18 @@ def _dialmed_batch8(evidence: Evidence) -> Figures:
 
 
 def _caml(evidence: Evidence) -> Figures:
-    counts, zero = evidence.counts, evidence.zero_division
-    precision, recall = counts.precision("macro", zero), counts.recall("macro", zero)
+    totals, zero = evidence.totals, evidence.zero_division
+    assert totals is not None
+    precision, recall = totals.precision("macro", zero), totals.recall("macro", zero)
     figures: dict[str, RecordMean | float] = {
         "precision_macro": precision,
         "recall_macro": recall,
         "f1_macro": 2 * precision * recall / (precision + recall) if precision + recall else 0.0,
     }
     figures.update({f"{metric}_micro": evidence.micro(metric) for metric in METRICS})
-    if evidence.top_hits is not None:
-        figures.update({f"precision_at_{k}": evidence.top_hits(k) for k in (5, 8, 15)})
+    for k, hits in evidence.hits.items():
+        shown = evidence.n_records * min(k, evidence.n_labels)
+        figures[f"precision_at_{k}"] = hits / shown if shown else float("nan")
     return figures
 
 
@@ -190,9 +135,10 @@ PRESETS = {
         Preset(
             "gamenet",
             "means over a patient's visits, then over patients (GAMENet, SafeDrug); undefined visits count 0",
-            _gamenet_patients,
+            _gamenet,
             threshold=0.5,
             needs_groups=True,
+            additive=False,
         ),
         Preset(
             "gamenet_visits",
@@ -207,12 +153,14 @@ PRESETS = {
             "mean over batches of 8 records of micro figures",
             _dialmed_batch8,
             threshold=0.5,
+            additive=False,
         ),
         Preset(
             "caml",
             "macro-F1 of macro precision and recall; micro; precision at 5, 8, 15",
             _caml,
             threshold=0.5,
+            top=(5, 8, 15),
         ),
     )
 }
