@@ -92,7 +92,7 @@ class XGBoostBase(BoosterBase):
 
     @classmethod
     def fast(cls, **options: Any) -> "XGBoostBase":
-        """The fast preset: fewer rounds in longer steps, 15 bins, 1000 columns, half of them a tree; other options as given.
+        """The fast preset: fewer rounds in longer steps, 15 bins, half of 1000 columns a tree; other options as given.
 
         Chosen by cross-validation on training parts of Mulan's medical, enron and yeast: see ``--part fast`` of
         ``benchmarks/bench_recommenders.py`` for what it saves and costs.
