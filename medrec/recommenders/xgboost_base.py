@@ -39,7 +39,7 @@ class XGBoostBase(BoosterBase):
     max_columns, scale_pos_weight, early_stopping_rounds, validation_fraction
         As in ``LightGBMBase``.
     device : {"cpu", "cuda"}, default="cpu"
-        Where it trains and predicts; one that is not there is an error.
+        Where it trains; one that is not there is an error. Scores come from the CPU, so a model loads anywhere.
     random_state : int, default=0
         Seed.
 
