@@ -162,8 +162,18 @@ def run(
     found = fill(names, wanted, out, jobs=jobs, timeout=timeout, again=again)
     for name in names:
         show(f"{name}, default decision, {jobs} core(s); times are sums over folds", table(found, name, wanted))
+    show("Samples Jaccard, default decision", across(found, names, wanted))
     if out is not None:
         show("Chains with cv against the same base otherwise", chains(names, out))
+
+
+def across(found: dict[str, Any], names: list[str], wanted: list[str]) -> list[dict[str, Any]]:
+    """Jaccard of every model on every set; a dash where a cell is missing."""
+    rows = []
+    for model in wanted:
+        cells = {name: found.get(f"{name} | {model}", {}) for name in names}
+        rows.append({"model": model, **{name: cells[name].get("jaccard", "–") for name in names}})
+    return rows
 
 
 def quick() -> None:
