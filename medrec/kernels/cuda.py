@@ -27,7 +27,7 @@ def overlap(Y: Any, Z: Any) -> Overlap:
 
     Parameters
     ----------
-    Y, Z : canonical cupyx.scipy.sparse.csr_matrix of shape (n_records, n_labels)
+    Y, Z : canonical cupyx.scipy.sparse.csr_matrix or DeviceSets, shape (n_records, n_labels)
         int32 or int64 indices, each its own.
 
     Returns
@@ -74,7 +74,8 @@ def denominator_sums(h: Any, y: Any, z: Any) -> tuple[Any, int]:
     width = int(y.max()) + int(z.max()) + 1 if len(h) else 1
     sums = cupy.zeros((4, width), dtype=np.int64)
     for row, (numerator, denominator) in enumerate(((h, y + z - h), (2 * h, y + z), (h, z), (h, y))):
-        sums[row] = cupy.bincount(denominator, weights=numerator, minlength=width)  # whole numbers, so exact
+        # Whole numbers, so exact.
+        sums[row] = cupy.bincount(denominator, weights=numerator.astype(np.float64), minlength=width)
         sums[row, 0] = (denominator == 0).sum()
     return sums, int(((h == y) & (h == z)).sum())
 
@@ -84,8 +85,8 @@ def interacting_pairs(Z: Any, drug_drug: Any) -> tuple[Any, Any]:
 
     Parameters
     ----------
-    Z : canonical cupyx.scipy.sparse.csr_matrix of ones, shape (n_records, n_labels)
-    drug_drug : canonical cupyx.scipy.sparse.csr_matrix, shape (n_labels, n_labels)
+    Z : canonical cupyx.scipy.sparse.csr_matrix of ones or DeviceSets, shape (n_records, n_labels)
+    drug_drug : canonical cupyx.scipy.sparse.csr_matrix or DeviceSets, shape (n_labels, n_labels)
         Symmetric, with a zero diagonal and no stored zeros.
 
     Returns

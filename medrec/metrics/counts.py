@@ -8,7 +8,7 @@ import numpy as np
 
 from medrec import kernels
 from medrec._checks import check_sets
-from medrec.metrics.totals import Averages, OverlapTotals, ratio
+from medrec.metrics.totals import Averages, OverlapTotals, on_host, ratio
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +24,8 @@ class OverlapCounts(Averages):
         Size of the intersection, of the true set and of the predicted set of each record.
     tp, t, p : int arrays of shape (n_labels,)
         For each label the records that have it in both sets, in the true one and in the predicted one.
+        Counts of CuPy's matrices are CuPy's arrays and stay on the GPU; so does what ``per_record`` gives. The
+        averages bring sums to the host, and ``get()`` all.
 
     Notes
     -----
@@ -70,7 +72,11 @@ class OverlapCounts(Averages):
     def totals(self) -> OverlapTotals:  # type: ignore[override]
         """The sums over all records, from which every average follows."""
         sums, exact = kernels.denominator_sums(self.h, self.y, self.z)
-        return OverlapTotals(len(self.h), exact, self.tp, self.t, self.p, sums)
+        return OverlapTotals(len(self.h), exact, *(on_host(one) for one in (self.tp, self.t, self.p, sums)))
+
+    def get(self) -> "OverlapCounts":
+        """The counts as NumPy's arrays: a copy of what is on a GPU."""
+        return OverlapCounts(*(on_host(getattr(self, name)) for name in ("h", "y", "z", "tp", "t", "p")))
 
 
 def overlap_counts(Y: Any, Z: Any) -> OverlapCounts:
@@ -79,8 +85,8 @@ def overlap_counts(Y: Any, Z: Any) -> OverlapCounts:
     Parameters
     ----------
     Y, Z : sparse or dense 0/1 matrices of shape (n_records, n_labels)
-        True and predicted sets. Sparse input with duplicates or stored zeros is canonicalised on a copy:
-        duplicates are merged, stored zeros dropped.
+        True and predicted sets, both on the host or both CuPy's, which are counted on the GPU. Sparse input with
+        duplicates or stored zeros is canonicalised on a copy: duplicates are merged, stored zeros dropped.
 
     Returns
     -------
@@ -90,12 +96,20 @@ def overlap_counts(Y: Any, Z: Any) -> OverlapCounts:
     ------
     ValueError
         When the input is no 0/1 matrix or the shapes differ.
+    TypeError
+        When one matrix is on the GPU and the other is not.
 
     Examples
     --------
     >>> round(overlap_counts([[1, 0, 1], [0, 1, 0]], [[1, 1, 0], [0, 1, 0]]).jaccard(), 4)
     0.6667
     """
+    if kernels.on_gpu(Y, Z, who="overlap_counts"):
+        from medrec.kernels import cuda, cuda_sets
+
+        on_device = [cuda_sets.check_sets(one, who="overlap_counts", name=n) for one, n in ((Y, "Y"), (Z, "Z"))]
+        _check_shapes(*(sets.shape for sets in on_device))
+        return OverlapCounts(*cuda.overlap(*on_device))
     counted = kernels.overlap_if_sets(Y, Z)
     if counted is not None:
         overlap, sums, exact = counted
@@ -103,7 +117,13 @@ def overlap_counts(Y: Any, Z: Any) -> OverlapCounts:
         vars(counts)["totals"] = OverlapTotals(len(counts), exact, counts.tp, counts.t, counts.p, sums)
         return counts
     true = check_sets(Y, who="overlap_counts", name="Y", copy=False)
-    predicted = check_sets(Z, who="overlap_counts", name="Z", n_labels=true.shape[1], copy=False)
-    if true.shape != predicted.shape:
-        raise ValueError(f"overlap_counts: Y has {true.shape[0]} records and Z {predicted.shape[0]}; pass the same.")
+    predicted = check_sets(Z, who="overlap_counts", name="Z", copy=False)
+    _check_shapes(true.shape, predicted.shape)
     return OverlapCounts(*kernels.overlap(true, predicted))
+
+
+def _check_shapes(true: tuple[int, int], predicted: tuple[int, int]) -> None:
+    if true[1] != predicted[1]:
+        raise ValueError(f"overlap_counts: Z must have {true[1]} labels (columns), as Y has; got {predicted[1]}.")
+    if true[0] != predicted[0]:
+        raise ValueError(f"overlap_counts: Y has {true[0]} records and Z {predicted[0]}; pass the same.")

@@ -236,7 +236,7 @@ def gather(
         hits=hits,
         pairs=None if ddi is None or Z is None else ddi_by_size(Z, ddi),
         groups=groups,
-        records=Records(() if counts is None else (counts,), (precisions,)) if keep_records else None,
+        records=Records(() if counts is None else (counts.get(),), (precisions,)) if keep_records else None,
         zero_division=zero_division,
     )
 

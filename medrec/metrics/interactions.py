@@ -8,14 +8,17 @@ import scipy.sparse as sp
 
 from medrec import kernels
 from medrec._checks import check_sets
+from medrec.metrics.totals import on_host
 
 
 def ddi_counts(Z: Any, graph: Any) -> tuple[np.ndarray, np.ndarray]:
     """Interacting pairs and all pairs in the set of each record, two arrays of shape (n_records,).
 
+    Sets of CuPy are counted on the GPU and the counts stay there; the graph is the host's.
     Parameters and exceptions are those of :func:`ddi_rate`.
     """
-    sets = check_sets(Z, who="ddi_rate", name="Z", copy=False)
+    on_gpu = kernels.on_gpu(Z, who="ddi_rate")
+    sets = Z if on_gpu else check_sets(Z, who="ddi_rate", name="Z", copy=False)
     matrix = sp.csr_matrix(getattr(graph, "drug_drug", graph)) != 0
     n_labels = sets.shape[1]
     if matrix.shape != (n_labels, n_labels):
@@ -27,7 +30,13 @@ def ddi_counts(Z: Any, graph: Any) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError("ddi_rate: the graph must be symmetric; got pairs in one direction only. Pass A + A.T.")
     if matrix.diagonal().any():
         raise ValueError("ddi_rate: a drug cannot interact with itself; got a nonzero diagonal. Set it to 0.")
-    return kernels.interacting_pairs(sets, sp.csr_matrix(matrix))
+    matrix = sp.csr_matrix(matrix)
+    if on_gpu:
+        from medrec.kernels import cuda, cuda_sets
+
+        matrix.sum_duplicates()
+        return cuda.interacting_pairs(cuda_sets.check_sets(Z, who="ddi_rate", name="Z"), cuda_sets.to_device(matrix))
+    return kernels.interacting_pairs(sets, matrix)
 
 
 def ddi_rate(Z: Any, graph: Any, average: str = "pooled") -> float:
@@ -81,7 +90,7 @@ def ddi_by_size(Z: Any, graph: Any) -> np.ndarray:
     int64 array of shape (2, largest set + 1)
         Parameters and exceptions are those of :func:`ddi_rate`.
     """
-    interacting, pairs = ddi_counts(Z, graph)
+    interacting, pairs = (on_host(one) for one in ddi_counts(Z, graph))
     sizes = (np.sqrt(8 * pairs + 1) + 1).astype(np.int64) // 2  # those of 0 and 1 drugs alike have no pair
     found = np.bincount(sizes, weights=interacting)  # whole numbers, so exact
     return np.stack([found.astype(np.int64), np.bincount(sizes)])

@@ -159,13 +159,19 @@ def check_zero_division(metric: str, zero_division: float) -> None:
         raise ValueError(f"OverlapCounts.{metric}: zero_division must be 0, 1 or nan; got {zero_division!r}.")
 
 
-def ratio(metric: str, h: Any, y: Any, z: Any, zero_division: float) -> np.ndarray:
-    """The metric of each entry."""
+def ratio(metric: str, h: Any, y: Any, z: Any, zero_division: float) -> Any:
+    """The metric of each entry, where the counts are."""
     check_zero_division(metric, zero_division)
     numerator, denominator = ratio_parts(metric, h, y, z)
-    result = np.full(numerator.shape, float(zero_division))
-    np.divide(numerator, denominator, out=result, where=denominator != 0)
+    undefined = denominator == 0
+    result = numerator / (denominator + undefined)
+    result[undefined] = zero_division
     return result
+
+
+def on_host(array: Any) -> Any:
+    """A NumPy array of what may be CuPy's."""
+    return array.get() if hasattr(array, "get") else array
 
 
 def _share(part: float, whole: int) -> float:

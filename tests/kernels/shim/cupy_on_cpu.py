@@ -23,21 +23,44 @@ _numbers = count()
 class ndarray(np.ndarray):
     """An array of the pretended device."""
 
+    def get(self):
+        """A copy on the host."""
+        return np.array(self)
+
 
 ndarray.__module__ = "cupy"
 
 
 class csr_matrix:
-    """Index arrays of a CSR matrix on the pretended device."""
+    """A CSR matrix on the pretended device, entries as the host has them."""
+
+    format, ndim = "csr", 2
 
     def __init__(self, host, index=None):
-        host = sp.csr_matrix(host)
+        host = host if getattr(host, "format", "") == "csr" else sp.csr_matrix(host)
         kinds = index or host.indices.dtype
-        self.shape, self.nnz = host.shape, host.nnz
+        self.shape, self.nnz, self.data = host.shape, host.nnz, asarray(host.data)
         self.indices, self.indptr = asarray(host.indices.astype(kinds)), asarray(host.indptr.astype(kinds))
 
+    def tocoo(self):
+        """Duplicates and stored zeros stay."""
+        rows = np.repeat(np.arange(self.shape[0], dtype=self.indices.dtype), np.diff(np.asarray(self.indptr)))
+        return coo_matrix(self.shape, self.data, asarray(rows), self.indices)
 
-csr_matrix.__module__ = "cupyx.scipy.sparse"
+
+class coo_matrix(SimpleNamespace):
+    """A COO matrix on the pretended device."""
+
+    format, ndim = "coo", 2
+
+    def __init__(self, shape, data, row, col):
+        super().__init__(shape=shape, data=data, row=row, col=col)
+
+    def tocoo(self):
+        return self
+
+
+csr_matrix.__module__ = coo_matrix.__module__ = "cupyx.scipy.sparse"
 
 
 def _allocate(shape, dtype):
@@ -132,6 +155,11 @@ class RawModule:
         return Function(self.library, self.names.index(name), self.order)
 
 
+def _on_device(function):
+    """NumPy's function with its result on the pretended device."""
+    return lambda *inputs, **options: asarray(function(*inputs, **options))
+
+
 def module(folder, *, edit=None, order=0, multiprocessors=1, shared=227 * 1024):
     """A module to put into ``sys.modules`` as ``cupy``."""
     raw = type("RawModule", (RawModule,), {"folder": folder, "order": order})
@@ -140,6 +168,9 @@ def module(folder, *, edit=None, order=0, multiprocessors=1, shared=227 * 1024):
     attributes = {"MultiProcessorCount": multiprocessors, "MaxSharedMemoryPerBlockOptin": shared}
     cupy = ModuleType("cupy")
     cupy.empty, cupy.zeros, cupy.asarray, cupy.ascontiguousarray = _allocate, zeros, asarray, ascontiguousarray
+    for name in ("arange", "bincount", "searchsorted", "unique"):
+        setattr(cupy, name, _on_device(getattr(np, name)))
+    cupy.nonzero = lambda array: tuple(asarray(one) for one in np.nonzero(array))
     cupy.RawModule = raw
     cupy.cuda = SimpleNamespace(Device=lambda: SimpleNamespace(id=0, attributes=attributes))
     return cupy
