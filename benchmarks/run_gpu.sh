@@ -15,9 +15,10 @@ nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv | tee "$out
 python3 -c 'from medrec._io import library_versions; print(library_versions())' | tee "$out/versions.txt"
 python3 -m pytest -q -m gpu -rs tests 2>&1 | tee "$out/pytest.txt" || failed=1
 if command -v compute-sanitizer >/dev/null; then
-    compute-sanitizer --error-exitcode 9 python3 -m pytest -q -m gpu tests/kernels 2>&1 | tee "$out/sanitizer.txt" || failed=1
+    compute-sanitizer --error-exitcode 9 python3 -m pytest -q -m gpu tests/kernels tests/metrics 2>&1 | tee "$out/sanitizer.txt" || failed=1
 else
     echo "compute-sanitizer is not installed: left out" | tee "$out/sanitizer.txt"
 fi
+python3 benchmarks/bench_metrics_gpu.py --out "$out" 2>&1 | tee "$out/metrics.txt" || failed=1
 python3 benchmarks/bench_recommenders.py --part gpu --jobs "$(nproc)" --out "$out" 2>&1 | tee "$out/recommenders.txt" || failed=1
 exit $failed
