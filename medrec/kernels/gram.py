@@ -83,7 +83,7 @@ def fit_gram(
     max_iter : int, default=100
         Newton steps at most.
     start : ndarray of shape (n_records, m), optional
-        Where to start; 0 where the cost is 0.
+        Where to start; 0 where the cost is 0. Default: about constant scores, the log-odds of each label.
 
     Returns
     -------
@@ -110,14 +110,16 @@ def fit_gram(
         raise ValueError(f"fit_gram: tol must be > 0 and max_iter >= 1; got {tol!r} and {max_iter!r}.")
     evaluate = _LOSSES[loss]
     n_records, n_problems = target.shape
+    counted = cost > 0
     dual = np.zeros((n_records, n_problems), dtype=products.dtype) if start is None else start.astype(products.dtype)
     scores = np.zeros_like(dual) if start is None else products @ dual
-    counted = cost > 0
     present, absent = (counted & target).sum(axis=0), (counted & ~target).sum(axis=0)
     constant = (present == 0) | (absent == 0)
     n_iter = np.zeros(n_problems, dtype=np.int64)
     converged = constant.copy()
     active = np.flatnonzero(~constant)
+    if start is None and len(active):
+        dual[:, active], scores[:, active] = _constant_start(products, target[:, active], cost[:, active], loss)
     for _ in range(max_iter + 1):
         if not len(active):
             break
@@ -144,6 +146,26 @@ def fit_gram(
     intercept[constant] = np.where(present > 0, sure, -np.asarray(sure))[constant]
     scores[:, constant] = intercept[constant]
     return GramFit(dual, intercept, scores, n_iter, converged)
+
+
+def _constant_start(
+    products: np.ndarray, target: np.ndarray, cost: np.ndarray, loss: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """A multiple of the sum of the counting records whose mean score is the label's log-odds, and its scores.
+
+    A rare label's intercept is far from 0, and Newton steps on the logistic loss go there by one or two at a time.
+    """
+    counted = (cost > 0).astype(products.dtype)
+    scores = products @ counted
+    total = np.maximum(cost.sum(axis=0), 1e-300)
+    present = np.clip((cost * target).sum(axis=0) / total, 1e-6, 1 - 1e-6)
+    odds = np.log(present / (1 - present))
+    if loss == "squared_hinge":
+        odds = np.clip(odds, -1.0, 1.0)
+    mean = _dots(counted, scores) / np.maximum(counted.sum(axis=0), 1.0)
+    # Products of records with negative features may sum to nothing: then zero is as good a start.
+    share = np.where(mean > 0.1 * counted.sum(axis=0), odds / np.where(mean > 0, mean, 1.0), 0.0).astype(products.dtype)
+    return counted * share, scores * share
 
 
 def _dots(a: np.ndarray, b: np.ndarray) -> np.ndarray:
