@@ -21,7 +21,6 @@ from medrec.kernels.reference import Overlap
 __all__ = ["denominator_sums", "interacting_pairs", "overlap", "overlap_if_sets", "top_k"]
 
 _SHARE = 200_000  # entries that pay for a thread
-_LOW = np.uint64(2**32 - 1)
 _THREADS: int = getattr(config, "NUMBA_NUM_THREADS", 1)
 
 
@@ -153,7 +152,7 @@ def _overlap(
     size = int(Y.indptr[-1]) + int(Z.indptr[-1])
     shares = _shares(n_records, size, n_threads, most=size // max(1, 8 * n_labels))
     rows = np.empty((3, n_records), dtype=np.int32)
-    columns = np.zeros((len(shares), 2, n_labels), dtype=np.uint64)
+    columns = np.zeros((len(shares), 3, n_labels), dtype=np.int64)
     arrays = *_arrays(Y), *_arrays(Z)
     found: list[tuple[np.ndarray, int]] = [(columns[0], -1)] * len(shares)
 
@@ -162,9 +161,7 @@ def _overlap(
             found[i] = count_overlap(*arrays, first, last, *rows, *columns[i])
 
     _spread(work, shares, n_threads)
-    tp, t, p = (
-        part.sum(axis=0).astype(np.int64) for part in (columns[:, 0], columns[:, 1] & _LOW, columns[:, 1] >> 32)
-    )
+    tp, t, p = columns.sum(axis=0)
     if any(exact < 0 for _, exact in found) or (t.sum(), p.sum()) != (Y.indptr[-1], Z.indptr[-1]):
         return None
     h, y, z = rows
@@ -176,9 +173,11 @@ def _overlap(
 
 def _is_whole(sets: Any) -> bool:
     """Whether this is a CSR matrix whose arrays are as long as they must be."""
-    if not sp.issparse(sets) or sets.format != "csr" or sets.ndim != 2 or sets.data.dtype.kind not in "biuf":
+    if not sp.issparse(sets) or sets.format != "csr" or sets.ndim != 2:
         return False
     indptr, indices, data = sets.indptr, sets.indices, sets.data
+    if not data.dtype.isnative or (data.dtype.kind not in "biu" and data.dtype not in (np.float32, np.float64)):
+        return False
     whole = len(indptr) == sets.shape[0] + 1 and indptr[0] == 0 and 0 <= indptr[-1] <= min(len(indices), len(data))
     return bool(whole and all(array.flags.c_contiguous and array.dtype.isnative for array in (indptr, indices)))
 
@@ -187,8 +186,7 @@ def _are_ones(sets: Any, part: int, parts: int) -> bool:
     """Whether the stored values of one part of all are 1."""
     n_values = int(sets.indptr[-1])
     values = sets.data[n_values * part // parts : n_values * (part + 1) // parts]
-    values = values.view(np.uint8) if values.dtype == bool else values
-    return not len(values) or bool(values.min() == 1 == values.max())
+    return bool(_all_ones(values.view(np.uint8) if values.dtype == bool else values))
 
 
 def _arrays(sets: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
@@ -207,12 +205,33 @@ def _shares(n_records: int, size: int, n_threads: int | None, most: int | None =
 
 
 def _spread(work: Callable[[int, int, int], Any], shares: list[tuple[int, int]], n_threads: int | None) -> None:
-    if len(shares) == 1:
-        work(0, *shares[0])
-        return
-    with ThreadPoolExecutor(n_threads or _THREADS) as pool:
-        for done in [pool.submit(work, i, *share) for i, share in enumerate(shares)]:
-            done.result()
+    """Work on all shares; the thread that calls takes part."""
+    waiting = list(enumerate(shares))
+
+    def drain() -> None:
+        while True:
+            try:
+                i, share = waiting.pop()  # one thread gets it
+            except IndexError:
+                return
+            work(i, *share)
+
+    others = min(n_threads or _THREADS, len(shares)) - 1
+    if not others:
+        return drain()
+    with ThreadPoolExecutor(others) as pool:
+        done = [pool.submit(drain) for _ in range(others)]
+        drain()
+    for one in done:
+        one.result()
+
+
+@njit(nogil=True, cache=True)
+def _all_ones(values):
+    other = False
+    for at in range(len(values)):
+        other |= values[at] != 1
+    return not other
 
 
 @njit(nogil=True, cache=True)

@@ -16,11 +16,14 @@ from numba.extending import intrinsic
 __all__ = ["count_overlap", "sum_by_denominator"]
 
 _ROWS = 64
+_BITS = 21  # of each count in a packed word
+_FULL = 2**20  # rows after which packed words are emptied
+_T, _P, _MASK = np.uint64(_BITS), np.uint64(2 * _BITS), np.uint64(2**_BITS - 1)
 _LINE = 64  # bytes of the cache
 
 
 @njit(nogil=True, cache=True)
-def count_overlap(y_ptr, y_labels, z_ptr, z_labels, first, last, h, y, z, tp, t_p):
+def count_overlap(y_ptr, y_labels, z_ptr, z_labels, first, last, h, y, z, tp, t, p):
     """Count the records ``first:last``.
 
     Parameters
@@ -30,8 +33,8 @@ def count_overlap(y_ptr, y_labels, z_ptr, z_labels, first, last, h, y, z, tp, t_
     first, last : int
     h, y, z : int32 arrays of shape (n_records,)
         Written for these records.
-    tp, t_p : uint64 arrays of shape (n_labels,)
-        Added to: the records that have a label in both sets; in the true one, and 2^32 times those in the predicted.
+    tp, t, p : int64 arrays of shape (n_labels,)
+        Added to.
 
     Returns
     -------
@@ -41,6 +44,7 @@ def count_overlap(y_ptr, y_labels, z_ptr, z_labels, first, last, h, y, z, tp, t_
         Records whose sets are equal; -1 where the row starts do not rise within the labels, or a label is none of
         the columns, and then nothing else means anything.
     """
+    counts = np.zeros(len(tp), dtype=np.uint64)  # of a label in one word: tp, then t and p 21 and 42 bits up
     y_words = np.zeros(len(tp), dtype=np.uint64)
     z_words = np.zeros(len(tp), dtype=np.uint64)
     starts = np.zeros(1024, dtype=np.uint8)
@@ -68,9 +72,12 @@ def count_overlap(y_ptr, y_labels, z_ptr, z_labels, first, last, h, y, z, tp, t_
         sums = _widened(sums, y[start:stop], z[start:stop])
         exact += sum_by_denominator(h[start:stop], y[start:stop], z[start:stop], sums)
         if len(tp) < 4 * most:
-            _settle_all(y_words, z_words, tp, t_p)
+            _settle_all(y_words, z_words, counts)
         else:
-            _settle_touched(true, predicted, y_words, z_words, tp, t_p)
+            _settle_touched(true, predicted, y_words, z_words, counts)
+        if (start - first) % _FULL == _FULL - _ROWS:
+            _unpack(counts, tp, t, p)
+    _unpack(counts, tp, t, p)
     return sums, exact
 
 
@@ -193,26 +200,35 @@ def _write_rows(y_rows, z_rows, hits, h, y, z):
 
 
 @njit(nogil=True, cache=True)
-def _settle_all(y_words, z_words, tp, t_p):
+def _settle_all(y_words, z_words, counts):
     """Count the bits of every label and clear them."""
-    for label in range(len(tp)):
+    for label in range(len(counts)):
         true, predicted = y_words[label], z_words[label]
-        tp[label] += _ones(true & predicted)
-        t_p[label] += _ones(true) + (_ones(predicted) << np.uint64(32))
+        counts[label] += _ones(true & predicted) + (_ones(true) << _T) + (_ones(predicted) << _P)
         y_words[label] = 0
         z_words[label] = 0
 
 
 @njit(nogil=True, cache=True)
-def _settle_touched(y_labels, z_labels, y_words, z_words, tp, t_p):
+def _settle_touched(y_labels, z_labels, y_words, z_words, counts):
     """The same for the labels that occur, where they are few among all: a word counts when it is first met."""
     for at in range(len(z_labels)):
         label = z_labels[at]
         predicted = z_words[label]
-        tp[label] += _ones(y_words[label] & predicted)
-        t_p[label] += _ones(predicted) << np.uint64(32)
+        counts[label] += _ones(y_words[label] & predicted) + (_ones(predicted) << _P)
         z_words[label] = 0
     for at in range(len(y_labels)):
         label = y_labels[at]
-        t_p[label] += _ones(y_words[label])
+        counts[label] += _ones(y_words[label]) << _T
         y_words[label] = 0
+
+
+@njit(nogil=True, cache=True)
+def _unpack(counts, tp, t, p):
+    """Add packed counts up and clear them."""
+    for label in range(len(counts)):
+        word = counts[label]
+        tp[label] += np.int64(word & _MASK)
+        t[label] += np.int64((word >> _T) & _MASK)
+        p[label] += np.int64(word >> _P)
+        counts[label] = 0

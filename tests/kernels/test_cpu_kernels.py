@@ -63,6 +63,25 @@ def test_overlap_of_every_shape_equals_the_reference(n_records, n_labels, densit
     assert (exact, sums[:, expected.shape[1] :].any()) == (equal, False)
 
 
+def test_more_records_than_a_packed_count_holds():
+    n_records = 2**21 + 100
+    hot = np.zeros(n_records, dtype=np.int32)
+    starts = np.arange(n_records + 1, dtype=np.int32)
+    Y, Z = (sp.csr_matrix((np.ones(n_records, np.uint8), labels, starts)) for labels in (hot, hot))
+    counts = cpu.overlap(Y, Z, n_threads=1)
+    assert [int(column[0]) for column in (counts.tp, counts.t, counts.p)] == [n_records] * 3
+    assert (counts.h == 1).all()
+
+
+def test_an_error_in_a_thread_is_raised():
+    def work(i, first, last):
+        raise RuntimeError(f"share {i}")
+
+    for n_threads in (1, 3):
+        with pytest.raises(RuntimeError, match="share"):
+            cpu._spread(work, [(0, 1)] * 4, n_threads)
+
+
 def altered(change, n_records=70, n_labels=9):
     """Sets, and the same after a change of their arrays."""
     dense = np.random.default_rng(0).random((n_records, n_labels)) < 0.5

@@ -81,7 +81,15 @@ def _read_only(dense):
     return matrix
 
 
+def _foreign(dense):
+    """Values in the other order of bytes."""
+    matrix = _csr(dense).astype(np.int32)
+    matrix.data = matrix.data.astype(matrix.data.dtype.newbyteorder())
+    return matrix
+
+
 FORMS = {
+    "other byte order": _foreign,
     "csr": _csr,
     "stored zeros": _stored_zeros,
     "unsorted": _unsorted,
@@ -98,7 +106,19 @@ FORMS = {
     "lists": lambda dense: dense.astype(int).tolist() if len(dense) else dense,
     **{
         f"csr of {kind}": lambda dense, kind=kind: sp.csr_matrix(dense.astype(kind))
-        for kind in ("bool", "int8", "int16", "int32", "int64", "uint16", "uint32", "uint64", "float32", "float64")
+        for kind in (
+            "bool",
+            "int8",
+            "int16",
+            "int32",
+            "int64",
+            "uint16",
+            "uint32",
+            "uint64",
+            "float32",
+            "float64",
+            "longdouble",
+        )
     },
 }
 
