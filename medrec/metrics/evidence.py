@@ -107,7 +107,8 @@ class Evidence:
         groups = None
         if self.groups is not None and other.groups is not None:
             groups = self.groups + other.groups
-            if self.records is None:
+            # Merged only when the list has doubled, so that each name is looked at a few times, not once a chunk.
+            if self.records is None and sum(map(len, groups[1:])) > len(groups[0]):
                 groups = (pd.unique(np.concatenate(groups)),)
         return replace(
             self,

@@ -87,6 +87,7 @@ def check_counts(cupy, form, shape):
         assert is_on_device(getattr(got, name)), "the counts stay on the device"
         np.testing.assert_array_equal(getattr(got, name).get(), getattr(expected, name), strict=True)
         np.testing.assert_array_equal(getattr(got.get(), name), getattr(expected, name), strict=True)
+    np.testing.assert_array_equal((got + got).get().h, np.tile(expected.h, 2))
     for metric in ("jaccard", "f1", "precision", "recall"):
         for zero_division in (0, 1, float("nan")):
             values = got.per_record(metric, zero_division=zero_division)

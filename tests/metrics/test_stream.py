@@ -79,6 +79,12 @@ def test_no_order_of_records_changes_a_bit(seed, order):
             )
 
 
+def test_patients_of_many_chunks_are_counted_once():
+    Y, Z, _, groups, _ = draw(4)
+    chunks = [(Y[i : i + 1], Z[i : i + 1], None, groups[i : i + 1]) for i in range(len(Y))]
+    assert evaluate_stream(chunks)["patients"] == len(set(groups))
+
+
 def test_totals_add_up_and_give_every_average():
     Y, Z, *_ = draw(0)
     Z[5] = True  # a large set widens the sums
