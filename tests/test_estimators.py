@@ -31,7 +31,16 @@ from medrec import (
     StackedBinaryRelevance,
 )
 from medrec.datasets import load
-from medrec.decision import ExpectedJaccard, PlattCalibrator, Threshold
+from medrec.decision import (
+    Cardinality,
+    ExpectedF1,
+    ExpectedJaccard,
+    IsotonicCalibrator,
+    LabelThresholds,
+    PlattCalibrator,
+    Threshold,
+    TopK,
+)
 from medrec.recommenders import MODELS, EstimatorBase, LightGBMBase, LinearBase, XGBoostBase, make_recommender
 
 TREE = DecisionTreeClassifier(max_depth=3, random_state=0)
@@ -198,8 +207,13 @@ PARTS = [
     LightGBMBase(num_leaves=7),
     EstimatorBase(TREE),
     PlattCalibrator(shrinkage=2.0),
+    IsotonicCalibrator(shrinkage=2.0),
     ExpectedJaccard(max_size=3),
-    Threshold(0.3),
+    ExpectedF1(min_size=2),
+    Threshold(0.3, tune="f1"),
+    LabelThresholds(strategy="micromacro-freq"),
+    Cardinality(C=2.0),
+    TopK(3),
     RecordVectorizer({"note": "text"}, lexicon=("a",)),
     *RECOMMENDERS.values(),
     *(OneDrug(one) for one in list(RECOMMENDERS.values())[:1]),
@@ -464,7 +478,7 @@ BROKEN = {
     "negative weight": ({"sample_weight": -np.ones(60)}, "must be finite and not negative"),
     "weights of zero": ({"sample_weight": np.zeros(60)}, "every weight is zero"),
     "one fold": ({"cv": 1}, "at least 2; got 1"),
-    "a decision that is none": ({"decision": "best"}, "expected-jaccard, threshold or a rule; got 'best'"),
+    "a decision that is none": ({"decision": "best"}, "expected-jaccard, .* or a rule; got 'best'"),
 }
 
 
@@ -503,7 +517,7 @@ def test_given_rules_and_bases_are_left_as_they_were():
     X, Y, groups = problem()
     rule, base = ExpectedJaccard(max_size=1), LinearBase(C=2.0)
     recommender = BinaryRelevanceRecommender(base, decision=rule).fit(X, Y, groups)
-    assert vars(rule) == {"max_size": 1}
+    assert vars(rule) == {"min_size": None, "max_size": 1}
     assert not hasattr(base, "coef_")
     assert set(recommender.predict(X).sum(axis=1)) == {0, 1}  # some of the sets learned from are empty
     recommender.set_params(base__C=0.01, decision__max_size=2)

@@ -12,7 +12,16 @@ SOURCES = (
 )
 MODELS = ("binary-relevance", "chain", "neighbors", "prior", "stacked-binary-relevance")
 BASES = ("logistic", "svm", "lightgbm", "lightgbm-fast", "xgboost", "xgboost-fast")
-DECISIONS = ("expected-jaccard", "threshold")
+DECISIONS = (
+    "expected-jaccard",
+    "expected-f1",
+    "threshold",
+    "tuned-threshold",
+    "scutfbr",
+    "micromacro-freq",
+    "cardinality",
+    "top-k",
+)
 FORMATS = ("chip2025", "jsonl", "csv")
 
 

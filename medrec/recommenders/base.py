@@ -24,7 +24,8 @@ class BaseRecommender(ClassifierMixin, BaseEstimator):
     ``fit`` asks the model for its scores of the training rows, each made by a model that did not see the row (nor
     any of its patient's rows, when ``groups`` are given), calibrates them, and learns the decision rule on the
     calibrated scores. ``predict`` calibrates, decides, and then filters interactions. With ``cv=None`` there are no
-    such scores: probabilities stay as the model gives them.
+    such scores: probabilities stay as the model gives them, and a rule that learns from scores is refused. Weights
+    count for the model and for calibration; a rule learns from every record alike.
     """
 
     drug_names: Sequence[str] | None
@@ -52,7 +53,8 @@ class BaseRecommender(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            When shapes do not agree, ``Y`` holds anything but 0 and 1, or no weight is above 0.
+            When shapes do not agree, ``Y`` holds anything but 0 and 1, no weight is above 0, or the decision rule
+            learns from out-of-fold scores and there are none.
         """
         who = type(self).__name__
         X = self._check_features(X, reset=True)
@@ -76,9 +78,11 @@ class BaseRecommender(ClassifierMixin, BaseEstimator):
         if weight is not None:
             X, sets, groups, weight = _drop_weightless(X, sets, groups, weight)
         folds = [] if self.cv is None else patient_folds(X.shape[0], self.cv, groups, self.random_state)
+        rule = make_decision(self.decision)
+        _check_rule(rule, bool(folds), self.cv, who)
         out_of_fold = self._fit_scores(X, sets, folds, weight, groups)
         self.calibrator_ = PlattCalibrator().fit(out_of_fold, sets, sample_weight=weight) if folds else None
-        self.decision_ = make_decision(self.decision).fit(self._probabilities(out_of_fold), sets, groups)
+        self.decision_ = rule.fit(self._probabilities(out_of_fold), sets, groups)
         return self
 
     @abstractmethod
@@ -200,6 +204,19 @@ def make_filter(ddi: Any, names: np.ndarray) -> DDIFilter | None:
     if list(ddi.graph.names) == list(names):
         return ddi
     return clone(ddi).set_params(graph=ddi.graph.align(names))
+
+
+def _check_rule(rule: Any, has_folds: bool, cv: Any, who: str) -> None:
+    """Refuse a rule that would learn from scores of the very records that the model was fitted on."""
+    if has_folds or not getattr(rule, "learns_from_scores", False):
+        return
+    cause, cure = "cv=None makes none", "Set cv=5"
+    if cv is not None:
+        cause, cure = "a single patient makes none", "Fit on records of several patients"
+    raise ValueError(
+        f"{who}: the decision rule {rule!r} learns from out-of-fold scores, and {cause}. "
+        f"{cure}, or use a rule that learns nothing from scores, such as 'expected-jaccard'."
+    )
 
 
 def _check_target(Y: Any, who: str) -> None:
