@@ -65,7 +65,9 @@ def main() -> None:
         elif part == "quality":
             recommenders_quality.run(parsed.smoke, parsed.out, parsed.jobs, wanted=parsed.models, **options)
         elif part == "size":
-            recommenders_size.run(parsed.smoke, parsed.out, wanted=parsed.models, timeout=parsed.timeout)
+            recommenders_size.run(
+                parsed.smoke, parsed.out, wanted=parsed.models, timeout=parsed.timeout, again=parsed.again
+            )
         elif part == "gpu":
             recommenders_gpu.run(parsed.smoke, parsed.out, parsed.jobs)
         else:

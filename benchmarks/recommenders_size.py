@@ -1,5 +1,6 @@
 """Part size: 651 labels and 3,600 generated records within limits of time and memory, a process for each model."""
 
+import json
 import time
 import warnings
 from pathlib import Path
@@ -62,16 +63,22 @@ def cell(model: str, jobs: int, train: int = TRAIN, test: int = TEST) -> dict[st
     }
 
 
-def run(smoke: bool, out: Path | None, *, wanted: list[str] | None, timeout: float) -> None:
+def run(smoke: bool, out: Path | None, *, wanted: list[str] | None, timeout: float, again: bool = False) -> None:
     if smoke:
         one = cell("prior", 1, 60, 20)
         print(f"\nsize: prior on 60 generated records, Jaccard {one['jaccard']:.3f}")
         return
-    rows, cells = [], {}
+    path = None if out is None else out / "recommenders_size.json"
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"] if path is not None and path.exists() else {}
     for model in wanted or MODELS:
-        one = cells[model] = run_cell(SCRIPT, ["size", model], cores=CORES, timeout=timeout)
+        if "error" in cells.get(model, {"error": ""}) or again:
+            cells[model] = run_cell(SCRIPT, ["size", model], cores=CORES, timeout=timeout)
+            print(f"{model}: {cells[model].get('error') or cells[model]['fit_seconds']}", flush=True)
+            write_result(out, "recommenders_size", train=TRAIN, test=TEST, cores=CORES, cells=cells)
+    rows = []
+    for model, one in cells.items():
         if "error" in one:
-            print(f"{model}: {one['error']}", flush=True)
+            print(f"{model}: {one['error']}")
             continue
         fit = one["fit_features_seconds"] + one["fit_seconds"]
         predict = one["predict_features_seconds"] + one["predict_seconds"]
@@ -88,8 +95,6 @@ def run(smoke: bool, out: Path | None, *, wanted: list[str] | None, timeout: flo
                 "met": bool(fit <= FIT_SECONDS and predict <= PREDICT_SECONDS and one["peak_gib"] <= PEAK_GIB),
             }
         )
-        print(f"{model}: {rows[-1]}", flush=True)
-        write_result(out, "recommenders_size", train=TRAIN, test=TEST, cores=CORES, cells=cells)
     show(
         f"{TRAIN} generated records x 651 labels, {CORES} cores; limits: fit {FIT_SECONDS:.0f} s, "
         f"{TEST} records predicted in {PREDICT_SECONDS:.0f} s, {PEAK_GIB:.0f} GiB",
