@@ -22,8 +22,8 @@ class LabelThresholds(DecisionRule):
 
     - ``"scutfbr"``: the threshold of the best F1 (SCut); where that F1 stays under ``fbr``, a threshold just above
       the highest score instead (fallback rank 1), so that the drug is only taken on a score never seen.
-    - ``"micromacro-freq"``: drugs by falling frequency; each gets the threshold of the highest sum of its own F1
-      and the micro-F1 of the drugs up to it. There is nothing to choose.
+    - ``"micromacro-freq"``: drugs by falling frequency; each gets the threshold of the highest sum of macro-F1 and
+      micro-F1 of the drugs up to it. There is nothing to choose.
 
     A drug without positives, and one whose scores are all the same because it was absent from a fold, gets a threshold
     above its highest score, not one at it: else every record would take it.
@@ -145,14 +145,14 @@ def _choose_fbr(scores: np.ndarray, hit: np.ndarray, groups: Any) -> np.ndarray:
 
 
 def _micromacro(scores: np.ndarray, hit: np.ndarray) -> np.ndarray:
-    """For each drug, by falling frequency, the best of its F1 plus the micro-F1 of the drugs so far."""
+    """For each drug, by falling frequency, the best of macro-F1 plus micro-F1 of the drugs so far."""
     thresholds = np.empty(scores.shape[1])
     hits, size = 0, 0
-    for label in np.argsort(-hit.sum(axis=0), kind="stable"):
+    for done, label in enumerate(np.argsort(-hit.sum(axis=0), kind="stable")):
         walk = _Walk(scores[:, label], hit[:, label])
         size += walk.positives
         micro = 2 * (hits + walk.hits) / np.maximum(size + walk.taken, 1)
-        place = int(np.argmax(walk.f1 + micro)) if walk.positives else 0
+        place = int(np.argmax(walk.f1 / (done + 1) + micro)) if walk.positives else 0
         thresholds[label] = walk.threshold(place)
         hits, size = hits + walk.hits[place], size + walk.taken[place]
     return thresholds
