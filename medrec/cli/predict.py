@@ -16,7 +16,7 @@ from medrec.cli import UsageError
 from medrec.cli.messages import note
 from medrec.cli.options import read_source
 from medrec.datasets import Dataset
-from medrec.decision.rules import first, ranked
+from medrec.decision.sets import sort_falling, take_best
 
 
 def run(parsed: Any) -> None:
@@ -54,7 +54,8 @@ def recommend(pipeline: Any, data: Dataset, top_k: int | None, path: Any) -> tup
     recommender = pipeline[-1]
     if top_k is None:
         return recommender.decide(scores)[0], scores
-    sets = first(ranked(scores), np.full(len(scores), min(top_k, scores.shape[1])))
+    counts = np.full(len(scores), min(top_k, scores.shape[1]))
+    sets = take_best(scores, sort_falling(scores), counts)
     if recommender.filter_ is not None:
         try:
             sets, _ = recommender.filter_.apply(sets, scores)
