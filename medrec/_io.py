@@ -146,6 +146,7 @@ TRUSTED = (
     "medrec.recommenders.xgboost_base.XGBoostBase",
     "medrec.safety.filter.DDIFilter",
     "medrec.safety.graph.DDIGraph",
+    "medrec.safety.joint.JointDecision",
 )
 """The types beyond scikit-learn's and NumPy's own that a model file may hold; all else is refused."""
 

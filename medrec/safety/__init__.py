@@ -2,7 +2,8 @@
 
 from medrec.safety.filter import DDIFilter
 from medrec.safety.graph import DDIGraph
+from medrec.safety.joint import JointDecision
 from medrec.safety.severity import SEVERITIES
 from medrec.safety.tables import read_interactions
 
-__all__ = ["DDIFilter", "DDIGraph", "SEVERITIES", "read_interactions"]
+__all__ = ["DDIFilter", "DDIGraph", "JointDecision", "SEVERITIES", "read_interactions"]

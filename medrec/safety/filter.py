@@ -181,6 +181,23 @@ class DDIFilter(BaseEstimator):
         audit.attrs = {"pairs": pairs, "rate": pairs / max(1, possible), "gap": gap}
         return safe, audit
 
+    def keep_best(self, Z: Any, scores: Any) -> sp.csr_matrix:
+        """The safe sets of :meth:`apply` alone, without an account and without replacements.
+
+        Parameters
+        ----------
+        Z : sets of shape (n_records, n_labels)
+            0/1, sparse or dense.
+        scores : array of shape (n_records, n_labels)
+            Finite, and not negative where Z is 1.
+        """
+        self._check_options()
+        graph = self._graph(None)
+        sets = check_sets(Z, who="DDIFilter", n_labels=len(graph.names), name="Z")
+        scores = check_scores(scores, who="DDIFilter", shape=sets.shape)
+        nothing = sp.csr_matrix(sets.shape, dtype=np.uint8)
+        return _where(sets, self._solve(sets, self._utilities(sets, scores), graph, nothing)[0])
+
     def _check_options(self) -> None:
         if self.method not in _METHODS:
             raise ValueError(f"DDIFilter: method must be one of {', '.join(_METHODS)}; got {self.method!r}.")
