@@ -1,35 +1,43 @@
-"""Is the safety filter exact, and how fast is it?
+"""Is the safety filter exact, how fast is it, and what does it cost on real data?
 
-    python benchmarks/bench_safety.py [--cases 10000] [--milp 90] [--records 100000] [--smoke] [--out FILE]
+    python benchmarks/bench_safety.py [--cases 10000] [--milp 90] [--records 100000] [--smoke] [--out FOLDER]
+        [--only exact graphs speed dialmed]
 
-1. Against brute force over all subsets: random graphs of up to 14 drugs with severities and drugs already
-   taken, for the three kinds of limit. For a rate, batches of two records: the limit must hold, no choice
-   with as few interacting pairs may be worth more, and the true optimum must lie within the stated gap.
-2. Against integer programming (scipy.optimize.milp, HiGHS) on sets of up to 40 drugs.
-3. Seconds for many records of 12 candidate drugs and a graph of density 0.1, audit included.
+1. exact: against brute force over all subsets, so many cases for each of the three kinds of limit: random graphs of up
+   to 14 drugs with severities, severity floors and drugs already taken. For a rate, batches of two records: the limit
+   must hold, no choice with as few interacting pairs may be worth more, and the true optimum must lie within the
+   stated gap. Then against integer programming (scipy.optimize.milp, HiGHS) on sets of up to 40 drugs.
+2. graphs: tables that are wrong in some way, and what becomes of them.
+3. speed: seconds for many records of 12 candidate drugs and a graph of density 0.1, audit included.
+4. dialmed: DialMed with its own interactions, five folds: the rate of what doctors prescribed and of each model before
+   and after, without interactions and with no more of them than doctors prescribed, and the Jaccard that it costs.
 
-Ends with status 1 if any case differs.
+The real data is looked for in MEDREC_DATA (default: ../shared/data). Ends with status 1 if anything differs.
 """
 
 import argparse
-import json
-import os
-import platform
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
-import scipy
 import scipy.sparse as sp
+from common import DATA, show, write_result
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from medrec._io import atomic_write
 from medrec._progress import progress
-from medrec._version import __version__
-from medrec.safety import DDIFilter, DDIGraph
+from medrec.datasets import load
+from medrec.metrics import ddi_rate, overlap_counts
+from medrec.recommenders import make_recommender
+from medrec.safety import DDIFilter, DDIGraph, JointDecision
+from medrec.tuning import cross_decide
 from tests.safety.oracles import all_subsets, best_by_milp
+
+FLOORS = (None, "minor", "moderate", "major")
+MODELS = {"prior": "prior", "binary relevance, logistic": "binary-relevance", "chain, logistic": "chain"}
+LOST = 0.002
+"""Samples Jaccard that the exact filter is to lose at most on DialMed."""
 
 
 def draw(rng, n_records):
@@ -67,11 +75,11 @@ def check_severity(rng):
 def check_pairs(rng):
     """At most k pairs a record."""
     graph, Z, scores, context = draw(rng, 1)
-    max_pairs = int(rng.integers(0, 12))
-    safe, audit = DDIFilter(graph, max_pairs).apply(Z, scores, context)
-    greedy, _ = DDIFilter(graph, max_pairs, method="greedy").apply(Z, scores, context)
-    _, other = DDIFilter(graph, max(0, max_pairs - 1)).apply(Z, scores, context)
-    utility, pairs, _ = brute(graph, Z[0], scores[0], context[0])
+    max_pairs, severity = int(rng.integers(0, 12)), FLOORS[rng.integers(0, 4)]
+    safe, audit = DDIFilter(graph, max_pairs, severity=severity).apply(Z, scores, context)
+    greedy, _ = DDIFilter(graph, max_pairs, severity=severity, method="greedy").apply(Z, scores, context)
+    _, other = DDIFilter(graph, max(0, max_pairs - 1), severity=severity).apply(Z, scores, context)
+    utility, pairs, _ = brute(graph.floor(severity), Z[0], scores[0], context[0])
     best, reached = utility[pairs <= max_pairs].max(), (safe.toarray() * scores).sum()
     right = abs(reached - best) < 1e-9 and other.attrs["pairs"] <= audit.attrs["pairs"] <= max_pairs
     return right and reached >= (greedy.toarray() * scores).sum() - 1e-9, 0.0
@@ -80,9 +88,10 @@ def check_pairs(rng):
 def check_rate(rng):
     """Rate of a batch of two records; the second value is the utility short of the true optimum, relative."""
     graph, Z, scores, context = draw(rng, 2)
-    max_rate = float(rng.choice([0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 1.0]))
-    safe, audit = DDIFilter(graph, max_rate=max_rate).apply(Z, scores, context)
-    _, tighter = DDIFilter(graph, max_rate=max_rate / 2).apply(Z, scores, context)
+    max_rate, severity = float(rng.choice([0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 1.0])), FLOORS[rng.integers(0, 4)]
+    safe, audit = DDIFilter(graph, max_rate=max_rate, severity=severity).apply(Z, scores, context)
+    _, tighter = DDIFilter(graph, max_rate=max_rate / 2, severity=severity).apply(Z, scores, context)
+    graph = graph.floor(severity)
     tables = []
     for row, score, taken in zip(Z, scores, context):
         utility, pairs, size = brute(graph, row, score, taken)
@@ -163,29 +172,123 @@ def speed(n_records):
     return table
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cases", type=int, default=10_000, help="graphs compared with brute force")
-    parser.add_argument("--milp", type=int, default=90, help="sets compared with integer programming")
-    parser.add_argument("--records", type=int, default=100_000, help="records of the speed table")
-    parser.add_argument("--smoke", action="store_true", help="a few cases of everything, in seconds")
-    parser.add_argument("--out", help="write the figures as JSON")
-    options = parser.parse_args()
-    if options.smoke:
-        options.cases, options.milp, options.records = 90, 6, 2_000
-    result = {
-        "medrec": __version__,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "scipy": scipy.__version__,
-        "cpus": os.cpu_count(),
-        "machine": platform.machine(),
+def wrong_graphs():
+    """Tables that are wrong in some way: what was made of them, and whether it is what the documentation says."""
+    names = ["aspirin", "heparin", "warfarin"]
+    major = [("aspirin", "warfarin", "major")]
+
+    def counted(pairs, key, count, n_pairs=1):
+        graph = DDIGraph.from_edges(names, pairs)
+        return f"{key}: {graph.report()[key]}", graph.report()[key] == count and graph.n_pairs == n_pairs
+
+    def refused(make, words):
+        try:
+            make()
+        except ValueError as error:
+            return str(error), words in str(error)
+        return "taken", False
+
+    def turned():
+        graph = DDIGraph.from_edges(names[::-1], major)
+        safe, _ = DDIFilter(graph).apply([[1, 1, 1]], [[0.9, 0.5, 0.4]], drug_names=names)
+        return f"aligned by name: {safe.toarray().tolist()}", safe.toarray().tolist() == [[1, 1, 0]]
+
+    highest = DDIGraph.from_edges(names, [*major, ("warfarin", "aspirin", "minor")]).pairs()["severity"].tolist()
+    cases = {
+        "a name that is no label": counted([*major, ("aspirin", "alcohol")], "unmatched_names", 1),
+        "a pair in one direction": counted(major, "completed", 1),
+        "a drug with itself": counted([*major, ("aspirin", "aspirin")], "self_pairs", 1),
+        "two severities of a pair": counted([*major, ("warfarin", "aspirin", "minor")], "severity_conflicts", 1),
+        "the severity that holds": (str(highest), highest == ["major"]),
+        "a severity that is none": refused(lambda: DDIGraph.from_edges(names, [(*major[0][:2], "bad")]), "got 'bad'"),
+        "a matrix that is not symmetric": refused(lambda: DDIGraph(["a", "b"], [[0, 1], [0, 0]]), "symmetric"),
+        "a graph in another label order": turned(),
+        "a graph of fewer labels": refused(
+            lambda: DDIFilter(DDIGraph(["a"], [[0]])).apply([[1, 1]], [[0.5, 0.5]]), "must have 1 labels"
+        ),
     }
-    wrong = 0
+    return [{"input": name, "what became of it": text, "right": right} for name, (text, right) in cases.items()]
+
+
+def dialmed(smoke):
+    """Rates and Jaccard of DialMed's models before and after, a row for each model, limit and method."""
+    path = DATA / "dialmed" / "dev.txt"
+    if not path.exists():
+        print(f"DialMed left out: {path} is absent", file=sys.stderr)
+        return []
+    data = load(f"dialmed:{path}", masks="drop")
+    graph = DDIGraph.from_edges(data.drug_names, data.ddi)
+    if smoke:
+        data = data.subset(range(200))
+    doctors = ddi_rate(data.Y, graph)
+    rows = [
+        {
+            "model": "doctors",
+            "limit": "",
+            "method": "",
+            **_row(data, data.Y, data.Y, graph),
+            "scores kept": "",
+            "gap": "",
+        }
+    ]
+    for title, model in MODELS.items():
+        if smoke and model == "chain":
+            continue
+        more = {} if model == "prior" else {"n_jobs": 1}
+
+        def make(model=model, more=more):
+            return make_recommender(model, schema=data.schema, drug_names=data.drug_names, **more)
+
+        scores, _, sets = cross_decide(make, data, n_splits=2 if smoke else 5)
+        for limit, most in (("none", 0.0), ("as doctors", doctors)):
+            for method, found, gap in within(scores, data.Y, sets, graph, most):
+                kept = float(found.multiply(scores).sum()) / float(sets.multiply(scores).sum())
+                row = {"model": title, "limit": limit, "method": method, **_row(data, sets, found, graph)}
+                rows.append({**row, "scores kept": f"{kept:.3%}", "gap": "" if gap is None else round(gap, 4)})
+    return rows
+
+
+def within(scores, Y, sets, graph, most):
+    """The sets of each method that lose least of what it can lose while the rate is at most ``most``, and the gap."""
+    exact, audit = DDIFilter(graph, max_rate=most).apply(sets, scores)
+    yield "exact", exact, audit.attrs["gap"]
+    counts = range(int(graph.count_pairs(sets).max(initial=0)), -1, -1)
+    greedy = (DDIFilter(graph, k, method="greedy").keep_best(sets, scores) for k in counts)
+    yield "greedy", next(found for found in greedy if ddi_rate(found, graph) <= most), None
+
+    def penalised(price):
+        return DDIFilter(graph, method="penalised", penalty=price).keep_best(sets, scores)
+
+    def joint(price):
+        return JointDecision(graph, penalty=price).fit(scores, Y).apply(scores)
+
+    for name, solve in (("penalised", penalised), ("joint", joint)):
+        low, high = 0.0, 1.01  # no drug and no set is worth more than 1
+        for _ in range(20):
+            middle = (low + high) / 2
+            low, high = (low, middle) if ddi_rate(solve(middle), graph) <= most else (middle, high)
+        yield name, solve(high), None
+
+
+def _row(data, before, after, graph):
+    first, last = overlap_counts(data.Y, before), overlap_counts(data.Y, after)
+    return {
+        "DDI before": f"{ddi_rate(before, graph):.2%}",
+        "DDI after": f"{ddi_rate(after, graph):.2%}",
+        "Jaccard before": round(first.jaccard(), 4),
+        "Jaccard after": round(last.jaccard(), 4),
+        "Jaccard lost": round(first.jaccard() - last.jaccard(), 5),
+        "F1 lost": round(first.f1() - last.f1(), 5),
+        "drugs removed": before.nnz - int(before.multiply(after).sum()),
+    }
+
+
+def exactness(n_cases, n_milp):
+    """Figures against brute force and integer programming, and how many cases differ."""
+    result, wrong = {}, 0
     print("Against brute force (all subsets, up to 14 drugs, severities, drugs already taken)")
     for name, check in (("severity", check_severity), ("pairs", check_pairs), ("rate", check_rate)):
-        cases = range(options.cases // 3 + (name == "rate") * (options.cases % 3))
-        found = [check(np.random.default_rng([1, len(name), case])) for case in progress(cases, desc=name)]
+        found = [check(np.random.default_rng([1, len(name), case])) for case in progress(range(n_cases), desc=name)]
         bad = sum(not right for right, _ in found)
         short = [lost for _, lost in found]
         wrong += bad
@@ -198,11 +301,10 @@ def main():
         print(f"  {name:<9} {len(found):>6} cases, {bad} differ", end="")
         print(f"; short of the optimum: mean {np.mean(short):.2%}, most {np.max(short):.2%}" * (name == "rate"))
     found = []
-    for case in progress(range(options.milp), desc="milp"):
+    for case in progress(range(n_milp), desc="milp"):
         size, density = (20, 30, 40)[case % 3], (0.08, 0.2, 0.5)[case // 3 % 3]
         found.append(check_milp(np.random.default_rng([2, case]), size, density, (0, 2, 7)[case // 9 % 3]))
     bad = sum(not right for right, _, _ in found)
-    wrong += bad
     ours, theirs = np.array([one[1:] for one in found]).T
     result["milp"] = {
         "cases": len(found),
@@ -214,17 +316,41 @@ def main():
     }
     print("Against integer programming (20 to 40 drugs)")
     print(f"  {len(found)} sets, {bad} differ; median {np.median(ours):.4f} s, HiGHS {np.median(theirs):.4f} s")
-    result["speed"] = speed(options.records)
-    print(f"{options.records:,} records × 12 drugs, 651 labels, density 0.1, with audit")
-    print(f"  {'limit':<32}{'seconds':>9}{'DDI rate':>10}{'utility kept':>14}{'gap':>8}")
-    for row in result["speed"]:
-        print(
-            f"  {row['limit']:<32}{row['seconds']:>9.2f}{row['rate']:>10.4f}"
-            f"{row['utility_kept']:>14.4f}{row['gap']:>8.4f}"
-        )
-    if options.out:
-        with atomic_write(options.out) as file:
-            json.dump(result, file, indent=1)
+    return result, wrong + bad
+
+
+def main():
+    parts = ("exact", "graphs", "speed", "dialmed")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--cases", type=int, default=10_000, help="graphs compared with brute force, each kind of limit"
+    )
+    parser.add_argument("--milp", type=int, default=90, help="sets compared with integer programming")
+    parser.add_argument("--records", type=int, default=100_000, help="records of the speed table")
+    parser.add_argument("--only", nargs="+", choices=parts, default=parts)
+    parser.add_argument("--smoke", action="store_true", help="a few cases of everything, in seconds")
+    parser.add_argument("--out", type=Path, help="folder for JSON")
+    options = parser.parse_args()
+    if options.smoke:
+        options.cases, options.milp, options.records = 30, 6, 2_000
+    result, wrong = {}, 0
+    if "exact" in options.only:
+        result["exact"], wrong = exactness(options.cases, options.milp)
+    if "graphs" in options.only:
+        result["graphs"] = wrong_graphs()
+        wrong += sum(not row["right"] for row in result["graphs"])
+        show("Tables that are wrong", result["graphs"])
+    if "speed" in options.only:
+        result["speed"] = speed(options.records)
+        show(f"{options.records:,} records of 12 drugs, 651 labels, density 0.1, with audit", result["speed"])
+    if "dialmed" in options.only:
+        result["dialmed"] = dialmed(options.smoke)
+        show("DialMed with its own interactions, folds", result["dialmed"])
+        for row in result["dialmed"]:
+            late = not options.smoke and row["method"] == "exact" and row["Jaccard lost"] >= LOST
+            print(f"WRONG: {row['model']} loses {row['Jaccard lost']}" * late, end="\n" * late)
+            wrong += late
+    write_result(options.out, "safety", smoke=options.smoke, wrong=wrong, **result)
     return 1 if wrong else 0
 
 

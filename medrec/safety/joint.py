@@ -125,7 +125,7 @@ class JointDecision(BaseEstimator):
         value[rows] = -np.inf
         limit = 0
         while len(rows):
-            found, reached = self._best(scores[rows], limit)
+            found, reached = self._best(scores[rows], limit, free[rows])
             worth = reached - (self.penalty * self.graph.count_pairs(found) if limit else 0.0)
             better = worth > value[rows] + 1e-12
             best[rows[better]] = found[better].toarray().astype(bool)
@@ -139,26 +139,36 @@ class JointDecision(BaseEstimator):
             best[none > value] = False
         return sp.csr_matrix(best.astype(np.uint8))
 
-    def _best(self, scores: np.ndarray, max_pairs: int | None) -> tuple[sp.csr_matrix, np.ndarray]:
-        """The set of highest J of each record with at most ``max_pairs`` pairs, and its J."""
+    def _best(
+        self, scores: np.ndarray, max_pairs: int | None, free: sp.csr_matrix | None = None
+    ) -> tuple[sp.csr_matrix, np.ndarray]:
+        """The set of highest J of each record with at most ``max_pairs`` pairs, and its J; ``free``: without limit."""
         total = scores.sum(axis=1)
-        top = scores.argmax(axis=1)
-        most = scores[np.arange(len(scores)), top]
         chosen = np.zeros(scores.shape, dtype=bool)
-        chosen[np.arange(len(scores)), top] = True  # a single drug has no pair
-        value = most / np.maximum(1 + total - most, 1e-300)
+        chosen[np.arange(len(scores)), scores.argmax(axis=1)] = True  # a single drug has no pair
+        value = _jaccard(scores, total, chosen)
+        if free is not None:  # a good start leaves few candidates to the exact search
+            kept = DDIFilter(self.graph, max_pairs, method="greedy").keep_best(free, scores).toarray().astype(bool)
+            reached = _jaccard(scores, total, kept)
+            up = reached > value
+            chosen[up], value[up] = kept[up], reached[up]
         rows = np.arange(len(scores))
-        limit = DDIFilter(self.graph, max_pairs)
+        exact = DDIFilter(self.graph, max_pairs)
         for _ in range(_STEPS):
             gain = scores[rows] * (1 + value[rows, None]) - value[rows, None]
-            wanted = sp.csr_matrix((gain > 0).astype(np.uint8))
-            kept = wanted if max_pairs is None else limit.keep_best(wanted, np.maximum(gain, 0.0))
-            found = kept.toarray().astype(bool)
-            overlap, size = (scores[rows] * found).sum(axis=1), found.sum(axis=1)
-            reached = overlap / np.maximum(size + total[rows] - overlap, 1e-300)
+            found = gain > 0
+            if max_pairs is not None:
+                found = exact.keep_best(sp.csr_matrix(found), np.maximum(gain, 0.0)).toarray().astype(bool)
+            reached = _jaccard(scores[rows], total[rows], found)
             up = reached > value[rows] + 1e-12
             rows = rows[up]
             if not len(rows):
                 break
             chosen[rows], value[rows] = found[up], reached[up]
         return sp.csr_matrix(chosen.astype(np.uint8)), value
+
+
+def _jaccard(scores: np.ndarray, total: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Plug-in expected Jaccard of each record's set."""
+    overlap = np.where(chosen, scores, 0.0).sum(axis=1)
+    return overlap / np.maximum(chosen.sum(axis=1) + total - overlap, 1e-300)
