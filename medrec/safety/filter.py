@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from medrec._checks import check_names, check_scores, check_sets
 from medrec.safety.audit import audit_removals, index_arrays
 from medrec.safety.graph import DDIGraph
+from medrec.safety.rate import within_rate
 
 _METHODS = ("exact", "greedy", "penalised")
 
@@ -289,7 +290,7 @@ class DDIFilter(BaseEstimator):
         if self.method == "greedy":
             conflicts.greedy_sets(candidates, units, edges, taken, n_labels, limit, keep)
         elif self.max_rate is not None:
-            gap = float(unit) * _within_rate(
+            gap = float(unit) * within_rate(
                 candidates, units, edges, taken, n_labels, float(self.max_rate), self._max_nodes, keep, status
             )
         else:
@@ -324,59 +325,6 @@ def _conflicts(sets: sp.csr_matrix, graph: DDIGraph, fixed: sp.csr_matrix) -> tu
         possible,
     )
     return int(pairs.sum()), int(possible.sum())
-
-
-def _within_rate(
-    candidates: Any,
-    units: np.ndarray,
-    edges: Any,
-    taken: Any,
-    n_labels: int,
-    max_rate: float,
-    max_nodes: int,
-    keep: np.ndarray,
-    status: np.ndarray,
-) -> float:
-    """Solves ``max_rate`` in ``keep``; returns by how much at most a better choice could exceed it."""
-    from medrec.kernels import conflicts
-    from medrec.kernels import safe_sets as kernel
-
-    n_records = len(candidates[0]) - 1
-    pairs, possible = np.zeros((2, n_records), dtype=np.int64)
-    conflicts.count_conflicts(candidates, edges, taken, n_labels, pairs, possible)
-    room, most_pairs = int(pairs.sum()), max_rate * possible.sum()
-    steps = np.zeros((room, 4), dtype=np.int64)
-    masks = np.zeros((room, 2), dtype=np.uint64)
-    n_steps = kernel.price_steps(candidates, units, edges, taken, n_labels, max_nodes, keep, status, steps, masks)
-    if status.any():
-        return 0.0
-    steps, masks = steps[:n_steps], masks[:n_steps]
-    order = np.argsort(-(steps[:, 2] / steps[:, 1]), kind="stable")
-    # Path of the batch: pairs so far over all pairs so far; a record's pairs grow with its drugs.
-    record, more_pairs, more_utility, more_drugs = steps[order].T
-    owner = np.repeat(np.arange(n_records), np.diff(candidates[0]))
-    fixed_size = np.diff(taken[0])
-    already = np.zeros(n_records, dtype=np.int64)
-    conflicts.count_taken(candidates, taken, n_labels, already)
-    size = np.bincount(owner[keep], minlength=n_records) - already
-    start = size * (size - 1) // 2 + size * fixed_size
-    grouped = np.argsort(record, kind="stable")
-    within = np.cumsum(more_drugs[grouped])
-    first = np.searchsorted(record[grouped], record[grouped])
-    before_group = np.concatenate(([0], within))[first]
-    after = np.empty(n_steps, dtype=np.int64)
-    after[grouped] = size[record[grouped]] + within - before_group
-    before = after - more_drugs
-    growth = (after * (after - 1) - before * (before - 1)) // 2 + more_drugs * fixed_size[record]
-    so_far = np.concatenate(([0], np.cumsum(more_pairs)))
-    all_pairs = start.sum() + np.concatenate(([0], np.cumsum(growth)))
-    fits = np.flatnonzero(so_far / np.maximum(all_pairs, 1) <= max_rate)
-    n_taken = int(fits[-1])
-    kernel.take_steps(order, steps, masks, n_taken, candidates, edges, taken, n_labels, keep)
-    # Subsets have no more pairs than the input, so at most `most_pairs` may interact, and the path's
-    # utility, concave in the pairs, is the most that any number of them allows.
-    reached = np.concatenate(([0.0], np.cumsum(more_utility, dtype=np.float64)))
-    return max(0.0, float(np.interp(most_pairs, so_far, reached)) - float(reached[n_taken]))
 
 
 def _where(sets: sp.csr_matrix, keep: np.ndarray) -> sp.csr_matrix:
