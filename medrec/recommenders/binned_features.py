@@ -12,7 +12,7 @@ from sklearn.base import clone
 from medrec.recommenders.booster_base import Bins, BoosterBase
 from medrec.recommenders.columns import take
 from medrec.recommenders.folds import Folds
-from medrec.recommenders.shared import SharedFeatures, append_columns, of_label
+from medrec.recommenders.shared import SharedFeatures, append_columns, of_labels
 
 
 class BinnedFeatures(SharedFeatures):
@@ -65,7 +65,7 @@ class BinnedFeatures(SharedFeatures):
         track: Callable[[Iterable[Any]], Iterable[Any]] = iter,
     ) -> tuple[np.ndarray, BoosterBase]:
         """As ``SharedFeatures.fit_folds``; ``track`` wraps the labels of all folds."""
-        base = self.base if label is None else of_label(self.base, label)
+        base = self.base if label is None else of_labels(self.base, label)
         rounds = [*folds, None]
         on_gpu = base.device != "cpu"
         jobs = 1 if on_gpu else effective_n_jobs(n_jobs)
@@ -87,7 +87,7 @@ class BinnedFeatures(SharedFeatures):
         def fit(at: int, piece: np.ndarray) -> Any:
             # Bins hold one target at a time, so a second piece of a fold's labels needs bins of its own.
             bins = self.bins[at] if piece[0] == 0 else self.bins[at].fork()
-            fitted = clone(base).fit_bins(bins, sets[:, piece], _piece(weight, piece), tick=tick)
+            fitted = clone(of_labels(base, piece)).fit_bins(bins, sets[:, piece], _piece(weight, piece), tick=tick)
             rows = folds[at][1] if at < len(folds) else None
             return fitted, None if folds and rows is None else self._score(fitted, rows)
 
@@ -104,7 +104,7 @@ class BinnedFeatures(SharedFeatures):
         last = done[-len(pieces) :]
         if not folds:
             out_of_fold = np.hstack([scores for _, scores in last])
-        return out_of_fold, _join([fitted for fitted, _ in last])
+        return out_of_fold, _join([fitted for fitted, _ in last], base)
 
     def _bin(self, base: BoosterBase, fold: Any, threads: int | None) -> Bins:
         rows = None if fold is None else fold[0]
@@ -121,9 +121,9 @@ def _piece(weight: np.ndarray | None, piece: np.ndarray) -> np.ndarray | None:
     return weight if weight is None or weight.ndim == 1 else weight[:, piece]
 
 
-def _join(parts: list[BoosterBase]) -> BoosterBase:
-    """One fitted base of the labels of several."""
-    first = parts[0]
+def _join(parts: list[BoosterBase], base: BoosterBase) -> BoosterBase:
+    """One fitted base, with the options of ``base``, of the labels of several."""
+    first = parts[0].set_params(**{name: getattr(base, name) for name in base.PER_LABEL})
     first.models_ = [model for part in parts for model in part.models_]
     first.n_iter_ = np.concatenate([part.n_iter_ for part in parts])
     return first

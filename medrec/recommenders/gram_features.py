@@ -10,7 +10,7 @@ from sklearn.base import clone
 from medrec.kernels.gram import fit_gram, gram
 from medrec.recommenders.folds import Folds
 from medrec.recommenders.linear import LinearBase
-from medrec.recommenders.shared import SharedFeatures, of_label
+from medrec.recommenders.shared import SharedFeatures, of_labels
 
 
 class GramFeatures(SharedFeatures):
@@ -57,7 +57,7 @@ class GramFeatures(SharedFeatures):
     ) -> tuple[np.ndarray, LinearBase]:
         """As ``SharedFeatures.fit_folds``."""
         out_of_fold = np.zeros(sets.shape)
-        base = self.base if label is None else of_label(self.base, label)
+        base = self.base if label is None else of_labels(self.base, label)
         if sets.shape[1] == 1 and folds:
             fit = self._fit_together(base, sets, folds, weight)
             for at, (_, test) in enumerate(folds):

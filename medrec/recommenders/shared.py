@@ -71,7 +71,7 @@ class SharedFeatures:
         """
         features = self.features()
         alone = sets.shape[1] == 1
-        base = self.base if label is None else of_label(self.base, label)
+        base = self.base if label is None else of_labels(self.base, label)
 
         def fit(fold: Any) -> Any:
             rows = None if fold is None else fold[0]
@@ -92,10 +92,10 @@ class SharedFeatures:
         return out_of_fold, fitted
 
 
-def of_label(base: Any, label: int) -> Any:
-    """The base for one label alone: options that hold a number a label become that label's."""
+def of_labels(base: Any, labels: Any) -> Any:
+    """The base for one label (int) or some (array of int): of options with a number a label it keeps theirs."""
     options = {name: getattr(base, name) for name in getattr(base, "PER_LABEL", ())}
-    own = {name: float(np.asarray(value)[label]) for name, value in options.items() if np.ndim(value) == 1}
+    own = {name: np.asarray(value)[labels].tolist() for name, value in options.items() if np.ndim(value) == 1}
     return clone(base).set_params(**own) if own else base
 
 

@@ -152,10 +152,13 @@ def test_positive_weight_by_label(base):
 
 @BASES
 @pytest.mark.parametrize("cv", [None, 3])
-def test_jobs_change_nothing(base, cv):
+@pytest.mark.parametrize("ratios", [None, [1.5, 3.0, 0.5, 2.0]])
+def test_jobs_change_nothing(base, cv, ratios):
     X, Y, groups = problem()
+    base = clone_of(base).set_params(scale_pos_weight=ratios)
     one, many = (BinaryRelevanceRecommender(base, cv=cv, n_jobs=jobs).fit(X, Y, groups) for jobs in (None, 7))
     assert one.labels_.models_ == many.labels_.models_
+    assert one.labels_.get_params() == many.labels_.get_params()
     assert np.array_equal(one.predict_proba(X), many.predict_proba(X))
 
 
