@@ -79,7 +79,7 @@ class BoosterBase(BaseEstimator):
             rows = np.setdiff1d(rows, held)
         columns = choose_columns(X, Y, rows, self.max_columns)
         threads = 1 if n_jobs is None else effective_n_jobs(n_jobs)
-        return self._bins(device)(self, X, rows, held, columns, device=device, threads=threads)
+        return self._bins()(self, X, rows, held, columns, device=device, threads=threads)
 
     def fit_bins(
         self,
@@ -171,7 +171,7 @@ class BoosterBase(BaseEstimator):
     def _device(self) -> str: ...
 
     @abstractmethod
-    def _bins(self, device: str) -> type["Bins"]: ...
+    def _bins(self) -> type["Bins"]: ...
 
     @abstractmethod
     def _data(self, kept: Any) -> Any: ...

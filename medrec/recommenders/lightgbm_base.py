@@ -115,7 +115,7 @@ class LightGBMBase(BoosterBase):
     def _device(self) -> str:
         return check_lightgbm_device(self.device)
 
-    def _bins(self, device: str) -> type[Bins]:
+    def _bins(self) -> type[Bins]:
         return LightGBMBins
 
     def _data(self, kept: Any) -> Any:

@@ -109,7 +109,7 @@ class XGBoostBase(BoosterBase):
         _xgboost()
         return check_xgboost_device(self.device)
 
-    def _bins(self, device: str) -> type[Bins]:
+    def _bins(self) -> type[Bins]:
         return XGBoostBins
 
     def _data(self, kept: Any) -> Any:
