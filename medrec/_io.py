@@ -128,6 +128,8 @@ TRUSTED = (
     "medrec.decision.label_thresholds.LabelThresholds",
     "medrec.decision.threshold.Threshold",
     "medrec.decision.top_k.TopK",
+    "medrec.features.matcher.NameMatcher",
+    "medrec.features.mentions.NamesPart",
     "medrec.features.parts.NumberPart",
     "medrec.features.parts.TokenPart",
     "medrec.features.parts.keep_tokens",

@@ -41,7 +41,7 @@ class TokenPart:
     def fit_transform(self, records: pd.DataFrame) -> sp.csr_matrix:
         """Learn the tokens and return the counts, CSR (n_records, n_tokens)."""
         try:
-            return self.vectorizer.fit_transform(self._values(records))
+            return self.vectorizer.fit_transform(read_column(records, self.column, self.read))
         except ValueError as error:
             if "vocabulary" in str(error) or "no terms remain" in str(error):
                 return sp.csr_matrix((len(records), 0), dtype=np.float32)
@@ -49,18 +49,11 @@ class TokenPart:
 
     def transform(self, records: pd.DataFrame) -> sp.csr_matrix:
         """Counts of the learned tokens, CSR (n_records, n_tokens)."""
-        return self.vectorizer.transform(self._values(records))
+        return self.vectorizer.transform(read_column(records, self.column, self.read))
 
     def tokens(self) -> list[str]:
         """The learned tokens, in column order."""
         return self.vectorizer.get_feature_names_out().tolist()
-
-    def _values(self, records: pd.DataFrame) -> list[Any]:
-        read = READERS[self.read]
-        try:
-            return [read(value) for value in records[self.column]]
-        except TypeError as error:
-            raise ValueError(f"RecordVectorizer: column {self.column!r} {error}") from error
 
 
 class NumberPart:
@@ -237,6 +230,25 @@ READERS: dict[str, Callable[[Any], Any]] = {
 """How a value of a column becomes what a vectorizer takes."""
 
 
+def read_column(records: pd.DataFrame, column: str, read: str) -> list[Any]:
+    """The values of a column by a reader of ``READERS``.
+
+    Raises
+    ------
+    ValueError
+        When a value is not of the column's kind.
+    """
+    reader = READERS[read]
+    try:
+        return [reader(value) for value in records[column]]
+    except TypeError as error:
+        raise ValueError(f"RecordVectorizer: column {column!r} {error}") from error
+
+
+SIDES = {"text": {"": "text"}, "dialogue": {".patient": "patient", ".doctor": "doctor"}}
+"""The texts of a column by its kind: what their names add to the column's, and how each is read."""
+
+
 def keep_tokens(tokens: list[str]) -> list[str]:
     """The analyzer of a column that is tokens already."""
     return tokens
@@ -278,9 +290,8 @@ def make_parts(
     reference = next((column for column, kind in schema.items() if kind == "date"), None)
     parts: dict[str, TokenPart | NumberPart] = {}
     for column, kind in schema.items():
-        if kind in ("text", "dialogue"):
-            sides = {"": "text"} if kind == "text" else {".patient": "patient", ".doctor": "doctor"}
-            for suffix, read in sides.items():
+        if kind in SIDES:
+            for suffix, read in SIDES[kind].items():
                 if f"{column}{suffix}:word" in parts:
                     raise ValueError(f"RecordVectorizer: two columns would be named '{column}{suffix}'; rename one.")
                 parts[f"{column}{suffix}:word"] = words(column, read)

@@ -9,6 +9,8 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from medrec._checks import check_names
+from medrec.features.label_parts import LabelPart, make_label_parts
 from medrec.features.parts import make_parts
 
 
@@ -31,6 +33,10 @@ class RecordVectorizer(TransformerMixin, BaseEstimator):
 
     Everything is learned from the rows given to ``fit`` alone; what was never seen there has no column.
 
+    Given the names of the drugs, the matrix ends in *label blocks*: ``len(label_block_names())`` blocks of one
+    column a drug, in label order, that say where and how the record names it. They need no training, so that a drug
+    never prescribed there has its columns, too.
+
     Parameters
     ----------
     schema : dict
@@ -45,11 +51,17 @@ class RecordVectorizer(TransformerMixin, BaseEstimator):
         Columns at most of each TF-IDF part, the most frequent ones.
     lexicon : sequence of str, default=()
         Names that are kept whole, digits and letters in them too.
+    drug_names : sequence of str, optional
+        Names of the labels, in their order; None for no label blocks.
+    aliases : dict of str to sequence of str, optional
+        Other names of each drug, see ``Dataset.aliases``; read only with ``drug_names``.
 
     Attributes
     ----------
     blocks_ : dict
         Columns (a slice) of each part, by its name such as ``"现病史:word"``.
+    label_blocks_ : dict
+        Columns (a slice, as wide as there are drugs) of each label block, by its name such as ``"named:现病史"``.
     n_features_out_ : int
         Number of columns.
 
@@ -81,6 +93,8 @@ class RecordVectorizer(TransformerMixin, BaseEstimator):
         min_df: int = 3,
         max_features: int | None = 20000,
         lexicon: Sequence[str] = (),
+        drug_names: Sequence[str] | None = None,
+        aliases: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self.schema = schema
         self.word_ngrams = word_ngrams
@@ -88,14 +102,30 @@ class RecordVectorizer(TransformerMixin, BaseEstimator):
         self.min_df = min_df
         self.max_features = max_features
         self.lexicon = lexicon
+        self.drug_names = drug_names
+        self.aliases = aliases
 
-    def fit(self, X: pd.DataFrame, y: Any = None) -> "RecordVectorizer":
-        """Learn the columns from records ``X`` (DataFrame of shape (n_records, n_columns))."""
-        self.fit_transform(X, y)
+    def label_block_names(self) -> tuple[str, ...]:
+        """Names of the label blocks in column order; they follow from the parameters, before fitting, too."""
+        return tuple(kind for part in self._make_label_parts() for kind in part.kinds)
+
+    def fit(self, X: pd.DataFrame, y: Any = None, groups: Any = None) -> "RecordVectorizer":
+        """Learn the columns from records ``X`` (DataFrame of shape (n_records, n_columns)); see ``fit_transform``."""
+        self.fit_transform(X, y, groups)
         return self
 
-    def fit_transform(self, X: pd.DataFrame, y: Any = None, **fit_params: Any) -> sp.csr_matrix:
-        """Learn the columns from records ``X`` and return their features, see ``transform``."""
+    def fit_transform(self, X: pd.DataFrame, y: Any = None, groups: Any = None) -> sp.csr_matrix:
+        """Learn the columns from records and return their features, see ``transform``.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_records, n_columns)
+            The records.
+        y : array or CSR matrix of shape (n_records, n_labels), optional
+            Their drugs; what learns from them learns out of fold.
+        groups : array of shape (n_records,), optional
+            The patient of each record; one patient's records stay in one fold.
+        """
         records = self._check(X)
         parts = make_parts(
             self.schema,
@@ -117,6 +147,13 @@ class RecordVectorizer(TransformerMixin, BaseEstimator):
             self.blocks_[name] = slice(at, at + block.shape[1])
             at += block.shape[1]
             blocks.append(block)
+        self.label_parts_ = self._make_label_parts()
+        self.label_blocks_: dict[str, slice] = {}
+        for label_part in self.label_parts_:
+            for name, block in zip(label_part.kinds, label_part.fit_transform(records, y, groups), strict=True):
+                self.label_blocks_[name] = slice(at, at + block.shape[1])
+                at += block.shape[1]
+                blocks.append(block)
         self.n_features_out_ = at
         self.feature_names_in_ = np.asarray(list(self.schema), dtype=object)
         self.n_features_in_ = len(self.schema)
@@ -126,13 +163,24 @@ class RecordVectorizer(TransformerMixin, BaseEstimator):
         """Features of records, CSR ``float32`` of shape (n_records, n_features_out_)."""
         check_is_fitted(self)
         records = self._check(X)
-        return _stack([part.transform(records) for part in self.parts_.values()], len(records))
+        blocks = [part.transform(records) for part in self.parts_.values()]
+        blocks += [block for part in self.label_parts_ for block in part.transform(records)]
+        return _stack(blocks, len(records))
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Name of every column: the record's column, the part and the token, as ``现病史:word=糖尿病``."""
+        """Name of every column: the record's column, the part and the token, as ``现病史:word=糖尿病``; or the label
+        block and the drug, as ``named:现病史=二甲双胍片``."""
         check_is_fitted(self)
         names = [f"{name}={token}" for name, part in self.parts_.items() for token in part.tokens()]
+        drugs = () if self.drug_names is None else self.drug_names
+        names += [f"{block}={drug}" for block in self.label_blocks_ for drug in drugs]
         return np.asarray(names, dtype=object)
+
+    def _make_label_parts(self) -> list[LabelPart]:
+        if self.drug_names is None:
+            return []
+        names = check_names(self.drug_names, who="RecordVectorizer").tolist()
+        return make_label_parts(self.schema, names, self.aliases)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
