@@ -63,28 +63,27 @@ class NameMatcher:
     def __init__(self, names: Mapping[str, Sequence[int]], *, strip_accents: bool = False) -> None:
         self.names = {name: sorted({int(label) for label in labels}) for name, labels in names.items()}
         self.strip_accents = strip_accents
-        self._build()
+        self._made: tuple[AhoCorasick, list[tuple[str, tuple[int, ...]]]] | None = self._make()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"names": self.names, "strip_accents": self.strip_accents}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.names = state["names"]
-        self.strip_accents = state["strip_accents"]
-        self._build()
+        # The automaton is no data: a copy makes its own from the names when it is first asked.
+        return {"names": self.names, "strip_accents": self.strip_accents, "_made": None}
 
     def find(self, text: str) -> list[Match]:
         """The names in a text, left to right; none overlaps another."""
+        if self._made is None:
+            self._made = self._make()
+        automaton, known = self._made
         folded, offsets = fold(text, strip_accents=self.strip_accents)
         found = [
             (start, end, number)
-            for number, start, end in self._automaton.find_matches_as_indexes(folded, overlapping=True)
+            for number, start, end in automaton.find_matches_as_indexes(folded, overlapping=True)
             if self._is_whole(folded, start, end) and (offsets is None or (offsets[start] >= 0 and offsets[end] >= 0))
         ]
         kept = found if len(found) < 2 else _longest(found)
         if offsets is not None:
             kept = [(offsets[start], offsets[end], number) for start, end, number in kept]
-        return [Match(start, end, *self._known[number]) for start, end, number in kept]
+        return [Match(start, end, *known[number]) for start, end, number in kept]
 
     @staticmethod
     def _is_whole(text: str, start: int, end: int) -> bool:
@@ -93,7 +92,8 @@ class NameMatcher:
             return False
         return end == len(text) or not (_is_letter(text[end - 1]) and _is_letter(text[end]))
 
-    def _build(self) -> None:
+    def _make(self) -> tuple[AhoCorasick, list[tuple[str, tuple[int, ...]]]]:
+        """The automaton, and the name and labels of each of its patterns."""
         merged: dict[str, tuple[str, set[int]]] = {}
         for name, labels in self.names.items():
             folded = fold(name, strip_accents=self.strip_accents)[0].strip()
@@ -101,8 +101,7 @@ class NameMatcher:
                 lack = "is blank" if not folded else "has no label"
                 raise ValueError(f"NameMatcher: a name must have characters and labels; {name!r} {lack}. Leave it out.")
             merged.setdefault(folded, (name, set()))[1].update(labels)
-        self._known = [(name, tuple(sorted(labels))) for name, labels in merged.values()]
-        self._automaton = AhoCorasick(list(merged))
+        return AhoCorasick(list(merged)), [(name, tuple(sorted(labels))) for name, labels in merged.values()]
 
 
 @lru_cache(maxsize=2**16)
