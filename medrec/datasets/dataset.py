@@ -43,6 +43,9 @@ class Dataset:
         The patient of each record. Splits keep a patient's records together.
     ddi : DataFrame with columns ``drug``, ``other``, ``severity``, or None
         Drug–drug interactions that came with the data; ``severity`` may be None.
+    aliases : dict of str to tuple of str, or None
+        Other names of the drugs, from a table that came with the data; names without an entry have none. As it
+        describes the labels and not the records, ``fingerprint`` leaves it out.
     notes : tuple of str
         What the reader dropped or repaired, one sentence each.
 
@@ -63,6 +66,7 @@ class Dataset:
     ids: Any = None
     groups: Any = None
     ddi: pd.DataFrame | None = None
+    aliases: Mapping[str, tuple[str, ...]] | None = None
     notes: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:
@@ -75,6 +79,8 @@ class Dataset:
         if self.groups is not None:
             put(self, "groups", np.asarray(self.groups))
         put(self, "schema", dict(self.schema))
+        if self.aliases is not None:
+            put(self, "aliases", _check_aliases(self.aliases, set(self.drug_names)))
         for name, count in (("Y", self.Y.shape[0]), ("ids", len(self.ids))):
             if count != n_records:
                 raise ValueError(f"Dataset: {name} must have a row for each of {n_records} records; got {count}.")
@@ -121,7 +127,8 @@ class Dataset:
                 f"{self.drug_names[lost[0]]!r}. Give both data sets one candidate list."
             )
         sets = sp.csr_matrix((coo.data, (coo.row, column[coo.col])), shape=(len(self), len(names)))
-        return replace(self, Y=sets, drug_names=names)
+        aliases = self.aliases and {name: others for name, others in self.aliases.items() if name in position}
+        return replace(self, Y=sets, drug_names=names, aliases=aliases)
 
     def describe(self) -> dict[str, Any]:
         """Counts that say what the data is: records, patients, drugs, sizes of sets, missing values."""
@@ -136,6 +143,7 @@ class Dataset:
             "drugs_per_record": float(sizes.mean()) if len(sizes) else 0.0,
             "drugs_max": int(sizes.max()) if len(sizes) else 0,
             "empty_sets": int((sizes == 0).sum()),
+            "aliases": 0 if self.aliases is None else sum(map(len, self.aliases.values())),
             "interactions": 0 if self.ddi is None else len(self.ddi),
             "schema": dict(self.schema),
             "missing": {column: count for column, count in missing.items() if count},
@@ -153,6 +161,15 @@ class Dataset:
             digest.update(f"{column}\0{self.schema.get(column)}\0".encode())
             digest.update("\0".join(map(str, self.records[column])).encode("utf-8", "surrogatepass"))
         return digest.hexdigest()
+
+
+def _check_aliases(aliases: Mapping[str, Any], drugs: set[str]) -> dict[str, tuple[str, ...]]:
+    for name, others in aliases.items():
+        if name not in drugs:
+            raise ValueError(f"Dataset: aliases name {name!r}, which is no drug of the data. Leave it out.")
+        if isinstance(others, str) or not all(isinstance(other, str) for other in others):
+            raise ValueError(f"Dataset: aliases of {name!r} must be a list of strings; got {others!r:.60}.")
+    return {name: tuple(dict.fromkeys(others)) for name, others in aliases.items()}
 
 
 def _is_missing(value: Any) -> bool:

@@ -31,7 +31,8 @@ def read_dialmed(path: str | os.PathLike[str], *, masks: str = "drop") -> Datase
     Returns
     -------
     Dataset
-        Labels in the order of ``label.json``; ``ddi`` from ``ddi.json`` where it is there; no groups.
+        Labels in the order of ``label.json``; ``ddi`` from ``ddi.json`` and ``aliases`` from
+        ``medication_normalization.json`` where they are there; no groups.
 
     Raises
     ------
@@ -74,7 +75,9 @@ def read_dialmed(path: str | os.PathLike[str], *, masks: str = "drop") -> Datase
         schema["mask_count"] = "number"
     table = source.parent / "ddi.json"
     ddi = interactions_frame(_read_ddi(table)) if table.exists() else None
-    return Dataset(records, sets_from_names(drugs, names), names, schema, ddi=ddi)
+    table = source.parent / "medication_normalization.json"
+    aliases = _read_aliases(table, names) if table.exists() else None
+    return Dataset(records, sets_from_names(drugs, names), names, schema, ddi=ddi, aliases=aliases)
 
 
 def _read_labels(path: Path) -> list[str]:
@@ -85,6 +88,18 @@ def _read_labels(path: Path) -> list[str]:
     if not labels or not all(name.strip() for name in labels):
         raise InputError("must name at least one drug, and none by blanks", path=path, line=1)
     return sorted(labels, key=labels.__getitem__)
+
+
+def _read_aliases(path: Path, names: list[str]) -> dict[str, tuple[str, ...]]:
+    """Products and brands of each label; those of drugs that are no labels are left out."""
+    table = read_json(path)
+    if not isinstance(table, dict) or not all(isinstance(drug, str) for drug in table.values()):
+        raise InputError("must map each product to its drug", path=path, line=1)
+    of: dict[str, list[str]] = {name: [] for name in names}
+    for product, drug in table.items():
+        if drug in of and product.strip() and product != drug:
+            of[drug].append(product)
+    return {name: tuple(products) for name, products in of.items() if products}
 
 
 def _read_ddi(path: Path) -> list[tuple[str, str]]:

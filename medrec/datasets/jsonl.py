@@ -27,7 +27,8 @@ def read_jsonl(path: str | os.PathLike[str]) -> Dataset:
         {"id": "v1", "patient": "p1", "note": "发热三天", "age": 61, "drugs": ["甲"]}
 
     ``schema`` gives the kind of each column (``medrec.datasets.KINDS``). ``drugs`` (label order) and ``ddi``
-    may be left out of the header; then the drugs of the records, sorted, are the labels. In a record
+    may be left out of the header; then the drugs of the records, sorted, are the labels. Beside ``drugs`` the
+    header may give other names of them, ``"aliases": {"甲": ["甲片"]}``. In a record
     ``id`` defaults to the line number, ``patient`` to a patient of its own, ``drugs`` to none; a column
     that is left out is missing, a column that the schema does not name is an error.
 
@@ -46,7 +47,7 @@ def read_jsonl(path: str | os.PathLike[str]) -> Dataset:
         at, header = next(lines)
     except StopIteration:
         raise InputError("is empty; the first line must be the header", path=path, line=1) from None
-    schema, names, ddi = _read_header(header, path, at)
+    schema, names, ddi, aliases = _read_header(header, path, at)
     known = None if names is None else set(names)
     columns: dict[str, list[Any]] = {column: [] for column in schema}
     ids: list[str] = []
@@ -93,7 +94,8 @@ def read_jsonl(path: str | os.PathLike[str]) -> Dataset:
     for column, kind in schema.items():
         if kind == "number":
             records[column] = records[column].astype(float)
-    return Dataset(records, sets_from_names(drugs, names), names, schema, ids=ids, groups=groups, ddi=ddi)
+    sets = sets_from_names(drugs, names)
+    return Dataset(records, sets, names, schema, ids=ids, groups=groups, ddi=ddi, aliases=aliases)
 
 
 def write_jsonl(dataset: Dataset, path: str | os.PathLike[str]) -> None:
@@ -109,6 +111,8 @@ def write_jsonl(dataset: Dataset, path: str | os.PathLike[str]) -> None:
     header: dict[str, Any] = {"medrec": 1, "schema": dict(dataset.schema), "drugs": list(dataset.drug_names)}
     if dataset.ddi is not None:
         header["ddi"] = dataset.ddi.astype(object).where(dataset.ddi.notna(), None).to_numpy().tolist()
+    if dataset.aliases is not None:
+        header["aliases"] = {name: list(others) for name, others in dataset.aliases.items()}
     with atomic_write(path) as file:
         file.write(json.dumps(header, ensure_ascii=False) + "\n")
         columns = [dataset.records[column].tolist() for column in dataset.schema]
@@ -126,15 +130,15 @@ def write_jsonl(dataset: Dataset, path: str | os.PathLike[str]) -> None:
 
 def _read_header(
     header: dict[str, Any], path: Any, line: int
-) -> tuple[dict[str, str], Sequence[str] | None, pd.DataFrame | None]:
+) -> tuple[dict[str, str], Sequence[str] | None, pd.DataFrame | None, dict[str, tuple[str, ...]] | None]:
     def refuse(rule: str) -> InputError:
         return InputError(f"header {rule}", path=path, line=line)
 
     if header.get("medrec") != 1:
         raise refuse('must be the first line and hold "medrec": 1 and a "schema"')
-    unknown = set(header) - {"medrec", "schema", "drugs", "ddi"}
+    unknown = set(header) - {"medrec", "schema", "drugs", "ddi", "aliases"}
     if unknown:
-        raise refuse(f"has an unknown field {shown(min(unknown))}; it takes medrec, schema, drugs and ddi")
+        raise refuse(f"has an unknown field {shown(min(unknown))}; it takes medrec, schema, drugs, ddi, aliases")
     schema = header.get("schema")
     if not isinstance(schema, dict) or not schema:
         raise refuse('needs "schema": the kind of each column')
@@ -149,9 +153,19 @@ def _read_header(
             raise refuse('must give "drugs" as a list of names')
         if len(set(names)) != len(names):
             raise refuse('names a drug twice in "drugs"')
+    aliases = header.get("aliases")
+    if aliases is not None:
+        if not isinstance(aliases, dict) or not all(
+            isinstance(others, list) and all(isinstance(other, str) for other in others) for others in aliases.values()
+        ):
+            raise refuse('must give "aliases" as a list of other names for each drug')
+        strange = next((name for name in aliases if name not in (names or ())), None)
+        if strange is not None:
+            raise refuse(f'gives aliases of {shown(strange)}, which is not in its "drugs"')
+        aliases = {name: tuple(others) for name, others in aliases.items()}
     pairs = header.get("ddi")
     if pairs is None:
-        return schema, names, None
+        return schema, names, None, aliases
     if not isinstance(pairs, list) or not all(
         isinstance(pair, list)
         and len(pair) in (2, 3)
@@ -160,7 +174,7 @@ def _read_header(
         for pair in pairs
     ):
         raise refuse('must give "ddi" as a list of [drug, other] or [drug, other, severity]')
-    return schema, names, interactions_frame(pairs)
+    return schema, names, interactions_frame(pairs), aliases
 
 
 def _identifier(record: dict[str, Any], field: str, path: Any, line: int) -> str | None:

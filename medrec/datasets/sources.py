@@ -27,7 +27,7 @@ def read_synthetic(options: str) -> Dataset:
         raise InputError(f"synthetic:{options}: records must be at least 1")
     made = make_records(values["records"], seed=values["seed"])
     data = parse_cdrugred(enumerate(made.records, start=1), made.candidates, path=f"synthetic:{options}")
-    return replace(data, ddi=interactions_frame(made.ddi))
+    return replace(data, ddi=interactions_frame(made.ddi), aliases=made.aliases)
 
 
 FORMATS: dict[str, Callable[..., Dataset]] = {

@@ -31,6 +31,8 @@ def make_recommender(
     *,
     schema: Mapping[str, str],
     drug_names: Sequence[str] | None = None,
+    aliases: Mapping[str, Sequence[str]] | None = None,
+    names: bool = False,
     ddi: Any = None,
     base: Any = "logistic",
     device: str = "cpu",
@@ -49,6 +51,10 @@ def make_recommender(
         Kind of each column, as ``Dataset.schema``.
     drug_names : sequence of str, optional
         Names of the labels.
+    aliases : dict of str to sequence of str, optional
+        Other names of the drugs, as ``Dataset.aliases``; read where ``names`` are.
+    names : bool, default=False
+        Whether the features say where and how a record names each drug (label blocks, see ``RecordVectorizer``).
     ddi : DDIFilter, DDIGraph or DataFrame, optional
         What ``predict`` filters by; of a graph or a table of pairs, no interacting pair is kept.
     base : str, classifier or base, default="logistic"
@@ -62,7 +68,7 @@ def make_recommender(
     Raises
     ------
     ValueError
-        When there is no model or no option of that name.
+        When there is no model or no option of that name, or names are to be read and there are none.
 
     Examples
     --------
@@ -75,14 +81,20 @@ def make_recommender(
     if model not in MODELS:
         raise ValueError(f"make_recommender: model must be one of {', '.join(MODELS)}; got {model!r}.")
     kind = MODELS[model]
-    names = None if drug_names is None else check_names(drug_names, who="make_recommender")
+    drugs = None if drug_names is None else check_names(drug_names, who="make_recommender")
     arguments: dict[str, Any] = {
-        "drug_names": names,
-        "ddi": ddi if names is None else make_filter(ddi, names),
+        "drug_names": drugs,
+        "ddi": ddi if drugs is None else make_filter(ddi, drugs),
     }
     if "base" in inspect.signature(kind).parameters:
         arguments["base"] = make_base(base, random_state=options.get("random_state", 0), device=device)
+    if names and drugs is None:
+        raise ValueError("make_recommender: names=True needs drug_names. Pass drug_names=data.drug_names.")
+    if names and model == "prior":
+        raise ValueError("make_recommender: the prior reads no text, so names=True is nothing to it. Leave it out.")
     features = RecordVectorizer(schema)
+    if names:
+        features.set_params(drug_names=drugs, aliases=aliases)
     if model == "prior":
         if "codes" not in schema.values():
             raise ValueError(

@@ -145,6 +145,8 @@ OWN_CASES = [
     own("reserved column", r"own\.jsonl:1: header names a column 'id'", HEADER | {"schema": {"id": "text"}}),
     own("drugs twice in the header", r"own\.jsonl:1: header names a drug twice", HEADER | {"drugs": ["a", "a"]}),
     own("interactions are words", r"own\.jsonl:1: header must give \"ddi\" as a list", HEADER | {"ddi": ["a b"]}, *ROWS),
+    own("aliases are words", r"own\.jsonl:1: header must give \"aliases\" as a list", HEADER | {"aliases": {"a": "b"}}, *ROWS),
+    own("aliases of no drug", r"own\.jsonl:1: header gives aliases of 'x', which is not in", HEADER | {"aliases": {"x": ["b"]}}, *ROWS),
     own("severity is a number", r"own\.jsonl:1: header must give \"ddi\" as", HEADER | {"ddi": [["a", "b", 3]]}, *ROWS),
     own("unknown severity", r"own\.jsonl: .*severity must be one of", HEADER | {"ddi": [["a", "b", "bad"]]}, *ROWS),
     own("unknown field", r"own\.jsonl:3: field 'sex' is not in the header's schema; add it", HEADER, ROWS[0], {"sex": "m"}),

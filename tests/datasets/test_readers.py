@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from medrec._checks import InputError
 from medrec.datasets import KINDS, Dataset, load, read_cdrugred, read_dialmed, read_jsonl, write_jsonl
 from tests._data import data_path
 from tests.cli.files import CANDIDATES, as_lines, record
@@ -174,7 +175,32 @@ def datasets(draw: st.DrawFn) -> Dataset:
         st.one_of(st.none(), st.lists(st.tuples(WORD, WORD, st.sampled_from([None, "minor", "major"])), max_size=3))
     )
     ddi = None if pairs is None else pd.DataFrame(pairs, columns=["drug", "other", "severity"], dtype=object)
-    return Dataset(records, sp.csr_matrix(sets.astype(np.uint8)), drugs, schema, ids=ids, groups=groups, ddi=ddi)
+    aliases = draw(st.one_of(st.none(), st.dictionaries(st.sampled_from(drugs), st.lists(WORD, max_size=2))))
+    sets = sp.csr_matrix(sets.astype(np.uint8))
+    return Dataset(records, sets, drugs, schema, ids=ids, groups=groups, ddi=ddi, aliases=aliases)
+
+
+class TestAliases:
+    def data(self, aliases: Any) -> Dataset:
+        return Dataset(
+            pd.DataFrame({"note": ["x", "y"]}), [[1, 0], [1, 0]], ["甲", "乙"], {"note": "text"}, aliases=aliases
+        )
+
+    def test_they_go_where_the_labels_go_and_are_no_part_of_the_fingerprint(self) -> None:
+        data = self.data({"甲": ["甲片", "甲片"], "乙": ("B",)})
+        assert data.aliases == {"甲": ("甲片",), "乙": ("B",)}
+        assert data.subset([1]).aliases == data.aliases
+        assert data.align(["丙", "甲"]).aliases == {"甲": ("甲片",)}
+        assert data.describe()["aliases"] == 2
+        assert self.data(None).align(["甲"]).aliases is None
+        assert self.data(None).describe()["aliases"] == 0
+        assert data.fingerprint() == self.data(None).fingerprint()
+
+    def test_what_is_no_table_of_names(self) -> None:
+        with pytest.raises(ValueError, match="Dataset: aliases name '丙', which is no drug of the data"):
+            self.data({"丙": ("C",)})
+        with pytest.raises(ValueError, match="Dataset: aliases of '甲' must be a list of strings; got '甲片'"):
+            self.data({"甲": "甲片"})
 
 
 class TestJsonl:
@@ -188,6 +214,7 @@ class TestJsonl:
         assert back.ids.tolist() == data.ids.tolist()
         assert back.drug_names.tolist() == data.drug_names.tolist()
         assert (back.Y != data.Y).nnz == 0
+        assert back.aliases == data.aliases
         assert (back.groups is None) == (data.groups is None)
         if data.groups is not None:
             assert back.groups.tolist() == data.groups.tolist()
@@ -253,6 +280,13 @@ class TestDialMed:
         assert "mask_count" not in drop.records
         assert drop.records["disease"][0] == []
         assert drop.ddi.to_numpy().tolist() == [["甲", "乙", None]]
+        assert drop.aliases is None
+        table = tmp_path / "medication_normalization.json"
+        table.write_text('{"甲片": "甲", "丙片": "丙", "甲": "甲"}', encoding="utf-8")
+        assert read_dialmed(tmp_path).aliases == {"甲": ("甲片",)}
+        table.write_text('{"甲片": ["甲"]}', encoding="utf-8")
+        with pytest.raises(InputError, match=r"medication_normalization\.json:1: must map each product to its drug"):
+            read_dialmed(tmp_path)
         with pytest.raises(ValueError, match="masks must be 'drop' or 'keep'"):
             read_dialmed(tmp_path, masks="count")
 
@@ -273,3 +307,8 @@ class TestDialMed:
         assert (keep.Y != drop.Y).nnz == 0
         pairs = json.loads(data_path("dialmed", "ddi.json").read_text(encoding="utf-8"))
         assert len(drop.ddi) == sum(len(others) for others in pairs.values())
+        names = json.loads(data_path("dialmed", "medication_normalization.json").read_text(encoding="utf-8"))
+        assert all(names[product] == drug for drug, products in drop.aliases.items() for product in products)
+        assert sum(map(len, drop.aliases.values())) == sum(
+            drug in set(drop.drug_names) and product != drug for product, drug in names.items()
+        )

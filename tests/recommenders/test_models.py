@@ -131,6 +131,20 @@ def test_options_reach_their_step():
     assert make_recommender(schema=SCHEMA, base="lightgbm", random_state=9)[-1].base.random_state == 9
 
 
+def test_names_are_read_when_asked():
+    given = {"schema": SCHEMA, "drug_names": ["甲", "乙"], "aliases": {"甲": ("A",)}}
+    assert make_recommender(**given)[0].label_block_names() == ()
+    features = make_recommender(**given, names=True)[0]
+    assert list(features.drug_names) == ["甲", "乙"]
+    assert features.aliases == {"甲": ("A",)}
+    assert "named:note" in features.label_block_names()
+    assert make_recommender(**given, names=True, features__aliases=None)[0].aliases is None
+    with pytest.raises(ValueError, match="names=True needs drug_names"):
+        make_recommender(schema=SCHEMA, names=True)
+    with pytest.raises(ValueError, match="the prior reads no text, so names=True is nothing to it"):
+        make_recommender("prior", **given, names=True)
+
+
 def test_what_is_no_option_or_model_is_named():
     with pytest.raises(
         ValueError,
