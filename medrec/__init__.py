@@ -15,6 +15,7 @@ _EXPORTS = {
     "NeighborRecommender": "medrec.recommenders",
     "PriorRecommender": "medrec.recommenders",
     "StackedBinaryRelevance": "medrec.recommenders",
+    "StackedRecommender": "medrec.recommenders",
     "make_recommender": "medrec.recommenders",
     "RecordVectorizer": "medrec.features",
     "Dataset": "medrec.datasets",

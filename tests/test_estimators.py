@@ -29,6 +29,7 @@ from medrec import (
     PriorRecommender,
     RecordVectorizer,
     StackedBinaryRelevance,
+    StackedRecommender,
 )
 from medrec.datasets import load
 from medrec.decision import (
@@ -41,7 +42,15 @@ from medrec.decision import (
     Threshold,
     TopK,
 )
-from medrec.recommenders import MODELS, EstimatorBase, LightGBMBase, LinearBase, XGBoostBase, make_recommender
+from medrec.recommenders import (
+    MODELS,
+    EstimatorBase,
+    LightGBMBase,
+    LinearBase,
+    PairBooster,
+    XGBoostBase,
+    make_recommender,
+)
 
 TREE = DecisionTreeClassifier(max_depth=3, random_state=0)
 BOOSTER = LightGBMBase(n_estimators=3, min_child_samples=2)
@@ -59,7 +68,8 @@ RECOMMENDERS = {
     "chain-tree": ChainRecommender(TREE),
     "chain-sampling": ChainRecommender("logistic", cv=None, inference="sampling", n_samples=10),
     "chain-ensemble": ChainRecommender("logistic", n_chains=2),
-    "stacked": StackedBinaryRelevance("logistic"),
+    "stacked": StackedRecommender(["logistic", "neighbors"], pairs=PairBooster(n_estimators=20, min_child_samples=5)),
+    "stacked-binary-relevance": StackedBinaryRelevance("logistic"),
     "neighbors": NeighborRecommender(n_neighbors=8),
     "adapter": MultiLabelAdapter(MultiOutputClassifier(LogisticRegression(solver="liblinear", tol=1e-10))),
 }
@@ -419,7 +429,7 @@ def test_seed_decides_the_folds(recommender):
 
 
 def test_weights_count_as_repeated_records(name, recommender):
-    if name in ("lightgbm", "xgboost"):
+    if name in ("lightgbm", "xgboost", "stacked"):
         pytest.skip("boosters count records, not weights, in their bins, and LightGBM in min_child_samples too")
     X, Y, _ = problem()
     for option in {"base", "meta"} & set(recommender.get_params()):
@@ -454,8 +464,9 @@ def test_weights_by_drug(name, recommender):
     by_drug = np.random.default_rng(0).random(Y.shape) + 0.5
     by_drug[:, 2] = 1.0
     by_drug[:5, 0] = 0.0
-    if name in ("prior", "neighbors", "adapter"):
-        with pytest.raises(ValueError, match=rf"{type(recommender).__name__}: sample_weight must be \(n_records,\)"):
+    if name in ("prior", "neighbors", "adapter", "stacked"):
+        who = "NeighborRecommender" if name == "stacked" else type(recommender).__name__
+        with pytest.raises(ValueError, match=rf"{who}: sample_weight must be \(n_records,\)"):
             recommender.fit(X, Y, groups, by_drug)
         return
     plain = clone(recommender).fit(X, Y, groups, np.ones(N_RECORDS))

@@ -141,7 +141,9 @@ class TestModels:
         back.fit(X, Y)
         assert np.array_equal(back.predict_proba(other), model.predict_proba(other))
 
-    @pytest.mark.parametrize("name", ["prior", "binary-relevance", "chain", "neighbors", "stacked-binary-relevance"])
+    @pytest.mark.parametrize(
+        "name", ["prior", "binary-relevance", "chain", "neighbors", "stacked", "stacked-binary-relevance"]
+    )
     def test_pipeline_over_records_comes_back(self, name: str, tmp_path: Path) -> None:
         data = load("synthetic:records=40,seed=0")
         options = {} if name == "prior" else {"cv": 2, "features__max_features": 200}

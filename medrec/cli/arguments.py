@@ -10,7 +10,7 @@ SOURCES = (
     "SOURCE is FORMAT:PATH - cdrugred:FILE, dialmed:FILE, jsonl:FILE, arff:FILE, uci-diabetes:FILE, or "
     "synthetic:records=2000,seed=0 for generated records."
 )
-MODELS = ("binary-relevance", "chain", "neighbors", "prior", "stacked-binary-relevance")
+MODELS = ("binary-relevance", "chain", "neighbors", "prior", "stacked", "stacked-binary-relevance")
 BASES = ("logistic", "svm", "lightgbm", "lightgbm-fast", "xgboost", "xgboost-fast")
 DECISIONS = (
     "expected-jaccard",

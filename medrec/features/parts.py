@@ -211,6 +211,12 @@ def _turns(value: Any, *, doctor: bool) -> str:
     return "\n".join(chosen)
 
 
+def _closing(value: Any) -> str:
+    """The doctor's last turn, in which most treatments are named."""
+    turns = [one for one in _strings(value, "utterances") if _DOCTOR.match(one)]
+    return _SPEAKER.sub("", turns[-1], count=1) if turns else ""
+
+
 def _category(value: Any) -> list[str]:
     if _is_missing(value):
         return []
@@ -222,6 +228,7 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "text": _text,
     "patient": lambda value: _turns(value, doctor=False),
     "doctor": lambda value: _turns(value, doctor=True),
+    "closing": _closing,
     "codes": _codes,
     "prefixes": _prefixes,
     "names": _names,
@@ -297,6 +304,9 @@ def make_parts(
                 parts[f"{column}{suffix}:word"] = words(column, read)
                 if char_ngrams[1]:
                     parts[f"{column}{suffix}:char"] = characters(column, read)
+            if kind == "dialogue":
+                closing = characters if char_ngrams[1] else words
+                parts[f"{column}.closing:{'char' if char_ngrams[1] else 'word'}"] = closing(column, "closing")
         elif kind == "codes":
             parts[f"{column}:code"] = tokens(column, "codes", min_df)
             parts[f"{column}:prefix"] = tokens(column, "prefixes", min_df)

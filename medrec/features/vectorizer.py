@@ -21,7 +21,8 @@ class RecordVectorizer(TransformerMixin, BaseEstimator):
     kind         features
     ============ ==================================================================================
     text         TF-IDF of words (jieba, with n-grams) and of character n-grams
-    dialogue     the same for the patient's and for the doctor's turns, apart
+    dialogue     the same for the patient's and for the doctor's turns, apart; character n-grams (words where there
+                 are none) of the doctor's last turn, which says most about the treatment
     codes        one column a code or name; ICD codes by their three-character prefix too; character
                  n-grams of names that are no codes
     category     one column a value

@@ -8,8 +8,10 @@ from medrec.recommenders.estimator_base import EstimatorBase
 from medrec.recommenders.lightgbm_base import LightGBMBase
 from medrec.recommenders.linear import LinearBase
 from medrec.recommenders.neighbors import NeighborRecommender
+from medrec.recommenders.pair_booster import PairBooster
 from medrec.recommenders.pipeline import MODELS, make_recommender
 from medrec.recommenders.prior import PriorRecommender
+from medrec.recommenders.stacked import StackedRecommender
 from medrec.recommenders.stacked_binary_relevance import StackedBinaryRelevance
 from medrec.recommenders.xgboost_base import XGBoostBase
 
@@ -23,8 +25,10 @@ __all__ = [
     "LinearBase",
     "MultiLabelAdapter",
     "NeighborRecommender",
+    "PairBooster",
     "PriorRecommender",
     "StackedBinaryRelevance",
+    "StackedRecommender",
     "XGBoostBase",
     "make_base",
     "make_recommender",

@@ -14,6 +14,7 @@ from medrec.recommenders.binary_relevance import BinaryRelevanceRecommender
 from medrec.recommenders.chain import ChainRecommender
 from medrec.recommenders.neighbors import NeighborRecommender
 from medrec.recommenders.prior import PriorRecommender
+from medrec.recommenders.stacked import StackedRecommender
 from medrec.recommenders.stacked_binary_relevance import StackedBinaryRelevance
 
 MODELS = {
@@ -21,6 +22,7 @@ MODELS = {
     "chain": ChainRecommender,
     "neighbors": NeighborRecommender,
     "prior": PriorRecommender,
+    "stacked": StackedRecommender,
     "stacked-binary-relevance": StackedBinaryRelevance,
 }
 """Recommenders by the names that ``make_recommender`` and the command line take."""
@@ -32,7 +34,7 @@ def make_recommender(
     schema: Mapping[str, str],
     drug_names: Sequence[str] | None = None,
     aliases: Mapping[str, Sequence[str]] | None = None,
-    names: bool = False,
+    names: bool | None = None,
     ddi: Any = None,
     base: Any = "logistic",
     device: str = "cpu",
@@ -45,20 +47,22 @@ def make_recommender(
 
     Parameters
     ----------
-    model : {"binary-relevance", "chain", "neighbors", "prior", "stacked-binary-relevance"}, default="binary-relevance"
-        The recommender. The prior sees only the columns of kind ``codes``.
+    model : str, default="binary-relevance"
+        The recommender, a key of ``MODELS``: ``"binary-relevance"``, ``"chain"``, ``"neighbors"``, ``"prior"``,
+        ``"stacked"`` or ``"stacked-binary-relevance"``. The prior sees only the columns of kind ``codes``.
     schema : dict
         Kind of each column, as ``Dataset.schema``.
     drug_names : sequence of str, optional
         Names of the labels.
     aliases : dict of str to sequence of str, optional
         Other names of the drugs, as ``Dataset.aliases``; read where ``names`` are.
-    names : bool, default=False
+    names : bool, optional
         Whether the features say where and how a record names each drug (label blocks, see ``RecordVectorizer``).
+        Default: for ``"stacked"`` with ``drug_names``.
     ddi : DDIFilter, DDIGraph or DataFrame, optional
         What ``predict`` filters by; of a graph or a table of pairs, no interacting pair is kept.
     base : str, classifier or base, default="logistic"
-        What the recommender fits for every drug.
+        What the recommender fits for every drug; ``"stacked"`` has ``bases`` of its own.
     device : {"cpu", "cuda", "opencl"}, default="cpu"
         Device of a booster that is given by name.
     **options
@@ -93,8 +97,10 @@ def make_recommender(
     if names and model == "prior":
         raise ValueError("make_recommender: the prior reads no text, so names=True is nothing to it. Leave it out.")
     features = RecordVectorizer(schema)
-    if names:
+    if names or (names is None and model == "stacked" and drugs is not None):
         features.set_params(drug_names=drugs, aliases=aliases)
+    if model == "stacked":
+        arguments["label_blocks"] = features.label_block_names()
     if model == "prior":
         if "codes" not in schema.values():
             raise ValueError(
