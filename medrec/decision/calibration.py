@@ -25,7 +25,7 @@ class PlattCalibrator(BaseEstimator):
     Parameters
     ----------
     slope_shrinkage : float, default=100.0
-        :math:`\lambda`: how much evidence a label needs to leave the pooled slope. ``inf`` gives every label that slope.
+        :math:`\lambda`: how much evidence a label needs to leave the pooled slope. ``inf``: none may.
     intercept_shrinkage : float, default=1.0
         :math:`\mu`, the same of the intercept.
     max_iter : int, default=50
@@ -49,9 +49,7 @@ class PlattCalibrator(BaseEstimator):
     [0.6, 0.55, 0.45, 0.4]
     """
 
-    def __init__(
-        self, *, slope_shrinkage: float = 100.0, intercept_shrinkage: float = 1.0, max_iter: int = 50
-    ) -> None:
+    def __init__(self, *, slope_shrinkage: float = 100.0, intercept_shrinkage: float = 1.0, max_iter: int = 50) -> None:
         self.slope_shrinkage = slope_shrinkage
         self.intercept_shrinkage = intercept_shrinkage
         self.max_iter = max_iter

@@ -25,9 +25,10 @@ def log_loss(parameters, scores, aim, weight):
     return (weight * (np.logaddexp(0, margin) - aim * margin)).sum()
 
 
-def minimise(function, start):
-    """The best of the points with a slope of at least 0."""
-    bounds = [(0, None), (None, None)]
+def minimise(function, start, fixed=(False, False)):
+    """The best of the points with a slope of at least 0; what is fixed stays at the start."""
+    free = [(0, None), (None, None)]
+    bounds = [(at, at) if stays else bound for at, stays, bound in zip(start, fixed, free)]
     options = {"maxiter": 10000, "ftol": 1e-15, "gtol": 1e-10}
     return minimize(function, start, bounds=bounds, method="L-BFGS-B", options=options).x
 
@@ -41,10 +42,11 @@ def by_scipy(scores, Y, weight, of_slope, of_intercept):
     for label in range(Y.shape[1]):
 
         def penalised(x, at=label):
-            shrink = of_slope / 2 * ((x[0] - a) / a) ** 2 + of_intercept / 2 * (x[1] - b) ** 2
+            apart = ((x[0] - a) / a) ** 2, (x[1] - b) ** 2
+            shrink = sum(s / 2 * d for s, d in zip((of_slope, of_intercept), apart) if np.isfinite(s))
             return log_loss(x, scores[:, at], Y[:, at], weight[:, at]) + shrink
 
-        own.append(minimise(penalised, [a, b]))
+        own.append(minimise(penalised, [a, b], np.isinf([of_slope, of_intercept])))
     return np.array([a, b]), np.array(own)
 
 
@@ -56,7 +58,7 @@ def test_minimises_the_documented_objective(shrinkage, weighted):
     scores, Y = problem()
     rng = np.random.default_rng(1)
     weight = rng.integers(0, 4, size=Y.shape).astype(float) if weighted else np.ones(Y.shape)
-    pooled, own = by_scipy(scores, Y, weight, *np.minimum(shrinkage, 1e9))
+    pooled, own = by_scipy(scores, Y, weight, *shrinkage)
     options = dict(zip(("slope_shrinkage", "intercept_shrinkage"), shrinkage))
     fitted = PlattCalibrator(**options).fit(scores, Y, sample_weight=weight)
     np.testing.assert_allclose(fitted.slope_, own[:, 0], atol=2e-4)
