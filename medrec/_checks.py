@@ -132,8 +132,10 @@ def check_names(names: Sequence[str] | np.ndarray, *, who: str, n_labels: int | 
     Raises
     ------
     ValueError
-        When a name is not text, stands twice, or there are not ``n_labels`` of them.
+        When names are one text, a name is not text or stands twice, or there are not ``n_labels`` of them.
     """
+    if isinstance(names, str):  # its letters would be drugs
+        raise ValueError(f"{who}: drug names must be a list of strings; got the text {names[:40]!r}.")
     array = np.asarray(list(names), dtype=object)
     wrong = [name for name in array if not isinstance(name, str)]
     if wrong:

@@ -216,7 +216,7 @@ PARTS = [
     LinearBase(C=3.0, loss="squared_hinge"),
     LightGBMBase(num_leaves=7),
     EstimatorBase(TREE),
-    PlattCalibrator(shrinkage=2.0),
+    PlattCalibrator(slope_shrinkage=2.0),
     IsotonicCalibrator(shrinkage=2.0),
     ExpectedJaccard(max_size=3),
     ExpectedF1(min_size=2),

@@ -54,6 +54,11 @@ def read_graph(path: str | None, data: Dataset, source: str) -> DDIGraph | None:
     if graph.unmatched:
         some = ", ".join(graph.unmatched[:3]) + (" …" if len(graph.unmatched) > 3 else "")
         note(f"{path}: {len(graph.unmatched)} names are no drug of the data and were left out: {some}")
+    told = {"self_pairs": "rows pair a drug with itself and were left out"}
+    told["severity_conflicts"] = "pairs have several severities, of which the highest holds"
+    for key, what in told.items():
+        if graph.counts[key]:
+            note(f"{path}: {graph.counts[key]} {what}")
     return graph
 
 

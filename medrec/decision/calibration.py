@@ -9,6 +9,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from medrec._checks import check_scores, check_sets
 
+_FAST = 1e12  # a shrinkage that nothing moves
+
 
 class PlattCalibrator(BaseEstimator):
     r"""Scores to probabilities by one sigmoid a label.
@@ -16,15 +18,16 @@ class PlattCalibrator(BaseEstimator):
     For label :math:`l` the probability is :math:`\sigma(a_l s + b_l)` with :math:`a_l \ge 0`: a higher score never
     means a lower probability, and scores that rank a label backwards count for nothing. A pooled pair
     :math:`(a, b)` is fitted on the scores of all labels, towards the targets of Lin, Lin & Weng; each label's own
-    pair maximises its log-likelihood less :math:`\tfrac{\lambda}{2}\,[((a_l - a)/a)^2 + (b_l - b)^2]`, so a label
-    with few positives keeps the pooled sigmoid and a frequent one gets its own. Where the pooled slope is 0, so is
-    every label's.
+    pair maximises its log-likelihood less :math:`\tfrac{\lambda}{2} ((a_l - a)/a)^2 + \tfrac{\mu}{2} (b_l - b)^2`,
+    so a label with few positives keeps the pooled sigmoid and a frequent one gets its own. A slope takes more evidence
+    than an intercept, so by default it is held faster. Where the pooled slope is 0, so is every label's.
 
     Parameters
     ----------
-    shrinkage : float, default=5.0
-        :math:`\lambda`, in records: how much evidence a label needs to leave the pooled sigmoid.
-        ``inf`` gives every label the pooled one.
+    slope_shrinkage : float, default=100.0
+        :math:`\lambda`: how much evidence a label needs to leave the pooled slope. ``inf``: none may.
+    intercept_shrinkage : float, default=1.0
+        :math:`\mu`, the same of the intercept.
     max_iter : int, default=50
         Newton steps at most.
 
@@ -46,8 +49,9 @@ class PlattCalibrator(BaseEstimator):
     [0.6, 0.55, 0.45, 0.4]
     """
 
-    def __init__(self, *, shrinkage: float = 5.0, max_iter: int = 50) -> None:
-        self.shrinkage = shrinkage
+    def __init__(self, *, slope_shrinkage: float = 100.0, intercept_shrinkage: float = 1.0, max_iter: int = 50) -> None:
+        self.slope_shrinkage = slope_shrinkage
+        self.intercept_shrinkage = intercept_shrinkage
         self.max_iter = max_iter
 
     def fit(self, scores: Any, Y: Any, groups: Any = None, sample_weight: Any = None) -> "PlattCalibrator":
@@ -67,10 +71,11 @@ class PlattCalibrator(BaseEstimator):
         Raises
         ------
         ValueError
-            When shapes differ, scores are not finite, or a weight is negative.
+            When shapes differ, scores are not finite, or a weight or a shrinkage is negative.
         """
-        if not self.shrinkage >= 0:
-            raise ValueError(f"PlattCalibrator: shrinkage must be at least 0; got {self.shrinkage}.")
+        for option in ("slope_shrinkage", "intercept_shrinkage"):
+            if not getattr(self, option) >= 0:
+                raise ValueError(f"PlattCalibrator: {option} must be at least 0; got {getattr(self, option)}.")
         sets = check_sets(Y, who="PlattCalibrator")
         scores = check_scores(scores, who="PlattCalibrator", shape=sets.shape)
         target = sets.toarray().astype(bool)
@@ -78,14 +83,16 @@ class PlattCalibrator(BaseEstimator):
         # With nothing to learn from, the slope stays where it starts: one unit of spread is one of log-odds.
         start = 1.0 / _spread(scores[weight > 0])
         flat = (one.reshape(-1, 1) for one in (scores, target, weight))
-        pooled = _fit(*flat, centre=(start, 0.0), penalty=1e-6, smooth=True, max_iter=self.max_iter)
-        if np.isfinite(self.shrinkage):
-            centre = float(pooled[0][0]), float(pooled[1][0])
+        pooled = _fit(*flat, centre=(start, 0.0), penalty=(1e-6, 1e-6), smooth=True, max_iter=self.max_iter)
+        centre = float(pooled[0][0]), float(pooled[1][0])
+        penalty = self.slope_shrinkage, self.intercept_shrinkage
+        if np.isfinite(penalty).any():
+            finite = min(penalty[0], _FAST), min(penalty[1], _FAST)
             self.slope_, self.intercept_ = _fit(
-                scores, target, weight, centre=centre, penalty=self.shrinkage, smooth=False, max_iter=self.max_iter
+                scores, target, weight, centre=centre, penalty=finite, smooth=False, max_iter=self.max_iter
             )
         else:
-            self.slope_, self.intercept_ = (np.repeat(value, sets.shape[1]) for value in pooled)
+            self.slope_, self.intercept_ = (np.full(sets.shape[1], value) for value in centre)
         return self
 
     def transform(self, scores: Any) -> np.ndarray:
@@ -103,7 +110,7 @@ def _fit(
     weight: np.ndarray,
     *,
     centre: tuple[float, float],
-    penalty: float,
+    penalty: tuple[float, float],
     smooth: bool,
     max_iter: int,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -131,7 +138,7 @@ def _newton(
     weight: np.ndarray,
     free: np.ndarray,
     centre: tuple[float, float],
-    penalty: float,
+    penalty: tuple[float, float],
     max_iter: int,
     start: float | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -144,19 +151,19 @@ def _newton(
     def loss(slope: np.ndarray, intercept: np.ndarray) -> np.ndarray:
         margin = scores * slope + intercept
         fit = (weight * (np.logaddexp(0.0, margin) - aim * margin)).sum(axis=0)
-        return fit + penalty / 2 * (((slope - centre[0]) / scale) ** 2 + (intercept - centre[1]) ** 2)
+        return fit + penalty[0] / 2 * ((slope - centre[0]) / scale) ** 2 + penalty[1] / 2 * (intercept - centre[1]) ** 2
 
     best = loss(slope, intercept)
     for _ in range(max_iter):
         probability = expit(scores * slope + intercept)
         residual = weight * (probability - aim)
         curve = weight * probability * (1 - probability)
-        gradient_a = (residual * scores).sum(axis=0) + penalty * (slope - centre[0]) / scale**2
-        gradient_b = residual.sum(axis=0) + penalty * (intercept - centre[1])
+        gradient_a = (residual * scores).sum(axis=0) + penalty[0] * (slope - centre[0]) / scale**2
+        gradient_b = residual.sum(axis=0) + penalty[1] * (intercept - centre[1])
         # In units of the slope's scale, so that the determinant is one of numbers of like size.
-        aa = (curve * (scores * scale) ** 2).sum(axis=0) + penalty + 1e-12
+        aa = (curve * (scores * scale) ** 2).sum(axis=0) + penalty[0] + 1e-12
         ab = (curve * scores * scale).sum(axis=0)
-        bb = curve.sum(axis=0) + penalty + 1e-12
+        bb = curve.sum(axis=0) + penalty[1] + 1e-12
         determinant = np.maximum(aa * bb - ab**2, 1e-18)
         step_a = np.where(free, scale * (bb * gradient_a * scale - ab * gradient_b) / determinant, 0.0)
         step_b = np.where(free, (aa * gradient_b - ab * gradient_a * scale) / determinant, gradient_b / bb)

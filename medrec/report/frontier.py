@@ -153,6 +153,7 @@ def frontier_plot(table: pd.DataFrame) -> str:
                 marker=MARKERS[place],
                 markersize=4.5,
                 linewidth=1.6,
+                zorder=3 + len(methods) - place,  # where they meet, the first lies on top
                 label=method,
                 clip_on=False,
             )
@@ -162,7 +163,7 @@ def frontier_plot(table: pd.DataFrame) -> str:
         if high - low < _SPAN:  # so that nothing does not look like much
             axes.set_ylim((low + high - _SPAN) / 2, (low + high + _SPAN) / 2)
         axes.xaxis.set_major_formatter(PercentFormatter(1.0))
-        axes.xaxis.set_major_locator(MaxNLocator(5))
+        axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         axes.grid()
         _legend_above(axes)
 

@@ -2,8 +2,7 @@
 
 import json
 import os
-import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set, Sized
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import scipy.sparse as sp
 
 from medrec._checks import InputError, check_names, check_sets
 from medrec._io import atomic_write
+from medrec.safety.matching import NameMatcher
 from medrec.safety.severity import severity_code, severity_name
 from medrec.safety.tables import Interaction, read_interactions
 
@@ -109,14 +109,16 @@ class DDIGraph:
             ``Dataset.ddi``), or tuples ``(drug, other)`` or ``(drug, other, severity)``.
         severity : str or sequence of str, optional
             One level for all pairs, or one for each; "minor", "moderate", "major" or None. Replaces
-            levels that ``pairs`` brings.
+            levels that ``pairs`` brings. A level that is missing (None, NaN, "") is unspecified.
         aliases : mapping of str to str, optional
-            Other names (brands, spellings) and the label each stands for.
+            Other names (brands, spellings) and the label each stands for; one of what is no label stands for nothing,
+            and the name is unmatched.
 
         Raises
         ------
         ValueError
-            When a label stands twice, a pair is no pair of names, or a severity is unknown.
+            When a label stands twice, a pair is no pair of names, a severity is unknown, or ``aliases`` does not map
+            names to names.
         """
         if isinstance(pairs, pd.DataFrame):
             missing = {"drug", "other"} - set(pairs.columns)
@@ -126,6 +128,9 @@ class DDIGraph:
                 )
             columns = [column for column in ("drug", "other", "severity") if column in pairs]
             pairs = pairs[columns].itertuples(index=False, name=None)
+        for name, value in (("pairs", pairs), ("severity", [] if severity is None else severity)):
+            if not isinstance(value, Iterable):
+                raise ValueError(f"DDIGraph.from_edges: {name} must be a list or a table; got {value!r}.")
         pairs = list(pairs)
         if severity is not None and not isinstance(severity, str):
             severity = list(severity)
@@ -135,7 +140,8 @@ class DDIGraph:
                 )
         rows = []
         for number, pair in enumerate(pairs):
-            if isinstance(pair, str) or len(pair) not in (2, 3) or not all(isinstance(n, str) for n in pair[:2]):
+            sized = isinstance(pair, Sized) and isinstance(pair, Iterable) and not isinstance(pair, (str, Mapping, Set))
+            if not sized or len(pair) not in (2, 3) or not all(isinstance(n, str) for n in pair[:2]):
                 raise ValueError(
                     f"DDIGraph.from_edges: pair {number} must be (drug, other[, severity]) with names as "
                     f"text; got {pair!r}."
@@ -200,7 +206,7 @@ class DDIGraph:
         cls, names: Any, rows: list[Interaction], listed: list[str], aliases: Mapping[str, str] | None
     ) -> "DDIGraph":
         labels = check_names(names, who="DDIGraph")
-        find = _Matcher(labels, aliases or {})
+        find = NameMatcher(labels, {} if aliases is None else aliases)
         places = {name: find(name) for name in dict.fromkeys(listed)}
         directed: dict[tuple[int, int], set[int]] = {}
         counts = {"rows": len(rows), "self_pairs": 0, "repeated": 0, "unmatched_rows": 0}
@@ -356,7 +362,8 @@ class DDIGraph:
     def to_file(self, path: str | os.PathLike[str]) -> None:
         """Write the pairs as CSV, or as a JSON list of triples where the name ends in ``.json``."""
         table = self.pairs()
-        table["severity"] = [None if word == "unspecified" else word for word in table["severity"]]
+        words = [None if word == "unspecified" else word for word in table["severity"]]
+        table["severity"] = pd.Series(words, dtype=object)  # pandas would turn None among texts into NaN
         with atomic_write(path) as file:
             if str(path).lower().endswith(".json"):
                 json.dump(table.to_numpy().tolist(), file, ensure_ascii=False, indent=0)
@@ -381,32 +388,3 @@ class DDIGraph:
         unmatched = f"; unmatched names: {len(self.unmatched)}" if self.unmatched else ""
         pairs = "1 pair" if self.n_pairs == 1 else f"{self.n_pairs} pairs"
         return f"DDIGraph({len(self.names)} drugs, {pairs}{unmatched})"
-
-
-class _Matcher:
-    """Finds the label that a name of a table stands for."""
-
-    def __init__(self, labels: np.ndarray, aliases: Mapping[str, str]) -> None:
-        self._exact = {name: i for i, name in enumerate(labels)}
-        self._alias = {
-            alias: self._exact[name] for alias, name in aliases.items() if isinstance(name, str) and name in self._exact
-        }
-        self._loose: dict[str, int | None] = {}
-        for known in (self._exact, self._alias):
-            near: dict[str, int | None] = {}
-            for name, place in known.items():
-                key = _plain(name)
-                near[key] = None if near.get(key, place) != place else place
-            self._loose = {**near, **self._loose}
-        self.respelled = 0
-
-    def __call__(self, name: str) -> int | None:
-        place = self._exact.get(name, self._alias.get(name))
-        if place is None:
-            place = self._loose.get(_plain(name))
-            self.respelled += place is not None
-        return place
-
-
-def _plain(name: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pandas as pd
+
 SEVERITIES = ("unspecified", "minor", "moderate", "major")
 """Levels from lowest to highest. A level's code in ``DDIGraph.severity`` is its place here plus one."""
 
@@ -21,7 +23,7 @@ def severity_code(word: Any) -> int:
     >>> severity_code("Major"), severity_code(None)
     (4, 1)
     """
-    if word is None or (isinstance(word, float) and word != word):
+    if word is None or (pd.api.types.is_scalar(word) and pd.isna(word)):
         return 1
     text = word.strip().casefold() if isinstance(word, str) else None
     if text == "":

@@ -1,7 +1,10 @@
 """Interaction tables on disk: CSV and JSON, read with the line of whatever is wrong."""
 
 import csv
+import io
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from reprlib import repr as brief
 from typing import Any, NamedTuple
@@ -27,7 +30,7 @@ def read_interactions(path: Any) -> tuple[list[Interaction], list[str]]:
         ``.csv`` (or ``.tsv``) with the header ``drug,other`` or ``drug,other,severity``, or ``.json``:
         an object ``{name: [names]}`` as DialMed's ``ddi.json``, an object ``{name: {name: severity}}``,
         a list of pairs or triples, or a list of objects with the keys of the CSV. UTF-8, with or
-        without a byte-order mark.
+        without a byte-order mark. An empty severity (``null`` in JSON) is unspecified.
 
     Returns
     -------
@@ -39,8 +42,9 @@ def read_interactions(path: Any) -> tuple[list[Interaction], list[str]]:
     Raises
     ------
     InputError
-        With file and line (item, for JSON) when the file cannot be read, a row is malformed or a
-        severity is unknown.
+        With file and line (of JSON the line where the entry of the outer list or object starts) when the file cannot
+        be read, a row is malformed, a severity is unknown, or a JSON object has a key twice, of which one would be
+        lost.
     """
     path = Path(path)
     try:
@@ -50,7 +54,8 @@ def read_interactions(path: Any) -> tuple[list[Interaction], list[str]]:
         raise InputError("is not UTF-8; convert it, for example with iconv", path=path, line=line) from error
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror}); name an existing file", path=path) from error
-    items = _json_items(text, path) if path.suffix.lower() == ".json" else _csv_items(text, path)
+    is_json = path.suffix.lower() == ".json"
+    items = _json_items(text, path) if is_json else _csv_items(text, path)
     rows = []
     names: dict[str, None] = {}
     for line, drug, other, severity in items:
@@ -73,7 +78,8 @@ def read_interactions(path: Any) -> tuple[list[Interaction], list[str]]:
 def _csv_items(text: str, path: Path) -> list[tuple[int, Any, Any, Any]]:
     cure = "the header must be drug,other or drug,other,severity"
     head = text.split("\n", 1)[0]
-    reader = csv.reader(text.splitlines(keepends=True), delimiter="\t" if "\t" in head else ",", strict=True)
+    # Of its lines, not str.splitlines': that ends a line at characters which may stand in a name.
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t" if "\t" in head else ",", strict=True)
     items: list[tuple[int, Any, Any, Any]] = []
     columns: list[str] | None = None
     try:
@@ -111,33 +117,73 @@ def _json_items(text: str, path: Path) -> list[tuple[int, Any, Any, Any]]:
         raise InputError(f"holds a value that cannot be read ({error})", path=path) from error
     except RecursionError as error:
         raise InputError("is nested too deeply to be an interaction table", path=path) from error
-    items: list[tuple[int, Any, Any, Any]] = []
-    if isinstance(content, dict):
-        for number, (drug, others) in enumerate(content.items(), start=1):
-            if isinstance(others, dict):
-                items.extend((number, drug, other, severity) for other, severity in others.items())
-            elif isinstance(others, list):
-                for other in others:
-                    if not isinstance(other, str):
-                        raise InputError(
-                            f"{drug!r} must list names; got {brief(other)} in its list", path=path, line=number
-                        )
-                    items.append((number, drug, other, None))
-            else:
-                raise InputError(f"{drug!r} must have a list of names; got {brief(others)}", path=path, line=number)
-            if not others:
-                items.append((number, drug, None, None))
-    elif isinstance(content, list):
-        for number, one in enumerate(content, start=1):
-            if isinstance(one, dict) and "drug" in one and "other" in one:
-                one = [one["drug"], one["other"], one.get("severity")]
-            if not isinstance(one, list) or len(one) not in (2, 3) or not isinstance(one[1], str):
-                raise InputError(
-                    f"each item must be [drug, other] or [drug, other, severity]; got {brief(one)}",
-                    path=path,
-                    line=number,
-                )
-            items.append((number, one[0], one[1], one[2] if len(one) == 3 else None))
-    else:
+    if not isinstance(content, (dict, list)):
         raise InputError("must be {name: [names]} or a list of pairs", path=path, line=1)
+    items: list[tuple[int, Any, Any, Any]] = []
+    drugs: set[str] = set()
+    for line, key, one in _entries(text, path):
+        if isinstance(content, list):
+            items.append((line, *_triple(one, path, line)))
+            continue
+        if key in drugs:
+            raise _twice(key, path, line)
+        drugs.add(key)
+        if isinstance(one, dict):
+            items.extend((line, key, other, severity) for other, severity in one.items())
+        elif isinstance(one, list):
+            for other in one:
+                if not isinstance(other, str):
+                    raise InputError(f"{key!r} must list names; got {brief(other)} in its list", path=path, line=line)
+                items.append((line, key, other, None))
+        else:
+            raise InputError(f"{key!r} must have a list of names; got {brief(one)}", path=path, line=line)
+        if not one:
+            items.append((line, key, None, None))
     return items
+
+
+def _triple(one: Any, path: Path, line: int) -> tuple[Any, Any, Any]:
+    if isinstance(one, dict) and "drug" in one and "other" in one:
+        one = [one["drug"], one["other"], one.get("severity")]
+    if not isinstance(one, list) or len(one) not in (2, 3) or not isinstance(one[1], str):
+        raise InputError(
+            f"each item must be [drug, other] or [drug, other, severity]; got {brief(one)}", path=path, line=line
+        )
+    return one[0], one[1], one[2] if len(one) == 3 else None
+
+
+def _entries(text: str, path: Path) -> Iterator[tuple[int, str, Any]]:
+    """Line, key ("" in a list) and value of each entry of a valid JSON list or object."""
+    line = 1
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            keys = [key for key, _ in pairs]
+            raise _twice(next(key for key in keys if keys.count(key) > 1), path, line)
+        return found
+
+    def constant(word: str) -> Any:
+        raise InputError(f"{word} is not JSON; write null for a severity that is not known", path=path, line=line)
+
+    decoder = json.JSONDecoder(object_pairs_hook=unique, parse_constant=constant)
+    between = re.compile(r"[\s,:]*")
+    start = re.match(r"\s*", text).end()  # type: ignore[union-attr]  # it matches any text
+    at = start + 1
+    while True:
+        before, at = at, between.match(text, at).end()  # type: ignore[union-attr]
+        line += text.count("\n", 0 if before == start + 1 else before, at)
+        if text[at] in "]}":
+            return
+        value, end = decoder.raw_decode(text, at)
+        key = ""
+        if text[start] == "{":
+            key = value
+            value, end = decoder.raw_decode(text, between.match(text, end).end())  # type: ignore[union-attr]
+        yield line, key, value
+        line += text.count("\n", at, end)
+        at = end
+
+
+def _twice(key: str, path: Path, line: int) -> InputError:
+    return InputError(f"{brief(key)} stands twice in one object, so one would be lost; keep one", path=path, line=line)

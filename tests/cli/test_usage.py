@@ -48,3 +48,15 @@ def test_wrong_usage_is_2(words: str, folder: Path, capsys: pytest.CaptureFixtur
     assert "invalid _" not in err, "the name of a function says nothing to a stranger"
     assert out == ""
     assert snapshot(folder) == before
+
+
+def test_score_says_what_it_made_of_a_table(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = "a,b,minor\nb,a,major\na,a,minor\na,stranger,minor\n"
+    Path("odd.csv").write_text("drug,other,severity\n" + rows, encoding="utf-8")
+    Path("sets.jsonl").write_text('{"id": "0", "drugs": ["a", "b"]}\n', encoding="utf-8")
+    status, out, err = run("score --truth jsonl:own.jsonl --pred sets.jsonl --ddi odd.csv", capsys)
+    assert status == 0, err
+    assert "1 names are no drug of the data and were left out: stranger" in err
+    assert "odd.csv: 1 rows pair a drug with itself and were left out" in err
+    assert "odd.csv: 1 pairs have several severities, of which the highest holds" in err
+    assert "ddi_pairs" in out

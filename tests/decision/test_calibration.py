@@ -25,14 +25,15 @@ def log_loss(parameters, scores, aim, weight):
     return (weight * (np.logaddexp(0, margin) - aim * margin)).sum()
 
 
-def minimise(function, start):
-    """The best of the points with a slope of at least 0."""
-    bounds = [(0, None), (None, None)]
+def minimise(function, start, fixed=(False, False)):
+    """The best of the points with a slope of at least 0; what is fixed stays at the start."""
+    free = [(0, None), (None, None)]
+    bounds = [(at, at) if stays else bound for at, stays, bound in zip(start, fixed, free)]
     options = {"maxiter": 10000, "ftol": 1e-15, "gtol": 1e-10}
     return minimize(function, start, bounds=bounds, method="L-BFGS-B", options=options).x
 
 
-def by_scipy(scores, Y, weight, shrinkage):
+def by_scipy(scores, Y, weight, of_slope, of_intercept):
     """The documented objective: a pooled pair on smoothed targets, then each label's own pair shrunk to it."""
     positives = (weight * Y).sum()
     aim = np.where(Y > 0, (positives + 1) / (positives + 2), 1 / (weight.sum() - positives + 2))
@@ -41,24 +42,28 @@ def by_scipy(scores, Y, weight, shrinkage):
     for label in range(Y.shape[1]):
 
         def penalised(x, at=label):
-            shrink = shrinkage / 2 * (((x[0] - a) / a) ** 2 + (x[1] - b) ** 2)
+            apart = ((x[0] - a) / a) ** 2, (x[1] - b) ** 2
+            shrink = sum(s / 2 * d for s, d in zip((of_slope, of_intercept), apart) if np.isfinite(s))
             return log_loss(x, scores[:, at], Y[:, at], weight[:, at]) + shrink
 
-        own.append(minimise(penalised, [a, b]))
+        own.append(minimise(penalised, [a, b], np.isinf([of_slope, of_intercept])))
     return np.array([a, b]), np.array(own)
 
 
-@pytest.mark.parametrize("shrinkage", [0.5, 5.0, 100.0])
+@pytest.mark.parametrize(
+    "shrinkage", [(0.5, 0.5), (5.0, 5.0), (100.0, 1.0), (1.0, 100.0), (np.inf, 2.0), (2.0, np.inf)]
+)
 @pytest.mark.parametrize("weighted", [False, True])
 def test_minimises_the_documented_objective(shrinkage, weighted):
     scores, Y = problem()
     rng = np.random.default_rng(1)
     weight = rng.integers(0, 4, size=Y.shape).astype(float) if weighted else np.ones(Y.shape)
-    pooled, own = by_scipy(scores, Y, weight, shrinkage)
-    fitted = PlattCalibrator(shrinkage=shrinkage).fit(scores, Y, sample_weight=weight)
+    pooled, own = by_scipy(scores, Y, weight, *shrinkage)
+    options = dict(zip(("slope_shrinkage", "intercept_shrinkage"), shrinkage))
+    fitted = PlattCalibrator(**options).fit(scores, Y, sample_weight=weight)
     np.testing.assert_allclose(fitted.slope_, own[:, 0], atol=2e-4)
     np.testing.assert_allclose(fitted.intercept_, own[:, 1], atol=5e-4)
-    fully = PlattCalibrator(shrinkage=np.inf).fit(scores, Y, sample_weight=weight)
+    fully = PlattCalibrator(slope_shrinkage=np.inf, intercept_shrinkage=np.inf).fit(scores, Y, sample_weight=weight)
     np.testing.assert_allclose(fully.slope_, pooled[0], atol=2e-4)
     np.testing.assert_allclose(fully.intercept_, pooled[1], atol=5e-4)
 
@@ -66,9 +71,9 @@ def test_minimises_the_documented_objective(shrinkage, weighted):
 def test_scores_that_rank_backwards_count_for_nothing():
     scores, Y = problem(n_records=400, n_labels=5)
     scores[:, 2] *= -1
-    own = by_scipy(scores, Y, np.ones(Y.shape), 5.0)[1]
+    own = by_scipy(scores, Y, np.ones(Y.shape), 5.0, 5.0)[1]
     assert own[2, 0] == 0.0
-    fitted = PlattCalibrator().fit(scores, Y)
+    fitted = PlattCalibrator(slope_shrinkage=5.0, intercept_shrinkage=5.0).fit(scores, Y)
     np.testing.assert_allclose(fitted.slope_, own[:, 0], atol=2e-4)
     np.testing.assert_allclose(fitted.intercept_, own[:, 1], atol=5e-4)
     constant = fitted.transform(scores)[:, 2]
@@ -135,7 +140,7 @@ def test_sets_that_are_all_the_same(value):
 def test_constant_scores(constant):
     Y = np.zeros((100, 2), dtype=int)
     Y[:30, 0] = 1
-    fitted = PlattCalibrator(shrinkage=0.01).fit(np.full((100, 2), constant), Y)
+    fitted = PlattCalibrator(slope_shrinkage=0.01, intercept_shrinkage=0.01).fit(np.full((100, 2), constant), Y)
     probabilities = fitted.transform(np.full((1, 2), constant))
     np.testing.assert_allclose(probabilities[0], [0.3, 0.0], atol=0.01)
     assert fitted.slope_.max() <= 10
@@ -161,7 +166,7 @@ def test_few_records(shape):
 
 def test_separable_scores_without_shrinkage_stay_finite():
     scores = np.array([[-2.0], [-1.0], [1.0], [2.0]])
-    fitted = PlattCalibrator(shrinkage=0.0).fit(scores, [[0], [0], [1], [1]])
+    fitted = PlattCalibrator(slope_shrinkage=0.0, intercept_shrinkage=0.0).fit(scores, [[0], [0], [1], [1]])
     assert np.isfinite([fitted.slope_[0], fitted.intercept_[0]]).all()
     assert (fitted.transform(scores).round().ravel() == [0, 0, 1, 1]).all()
 
@@ -182,8 +187,8 @@ def test_weights_are_repeated_records():
         ([[1.0, 2.0]], [[1]], {}, r"scores must be \(1, 1\)"),
         ([[np.inf]], [[1]], {}, "finite"),
         ([[1.0]], [[2]], {}, "only 0 and 1"),
-        ([[1.0]], [[1]], {"shrinkage": -1}, "shrinkage must be at least 0; got -1"),
-        ([[1.0]], [[1]], {"shrinkage": np.nan}, "shrinkage must be at least 0"),
+        ([[1.0]], [[1]], {"slope_shrinkage": -1}, "slope_shrinkage must be at least 0; got -1"),
+        ([[1.0]], [[1]], {"intercept_shrinkage": np.nan}, "intercept_shrinkage must be at least 0"),
     ],
 )
 def test_broken_input_is_named(scores, Y, options, message):

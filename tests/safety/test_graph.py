@@ -36,7 +36,8 @@ def test_edges_table_and_severity_argument_agree():
     assert as_pairs(graph) == EXPECTED
     assert DDIGraph.from_edges(NAMES, table) == graph
     assert DDIGraph.from_edges(NAMES, table.astype(object).assign(severity=["major", "moderate", np.nan])) == graph
-    assert DDIGraph.from_edges(NAMES, bare, severity=[pair[2] for pair in PAIRS]) == graph
+    for missing in (None, np.nan, np.float32("nan"), pd.NA, pd.NaT, " "):
+        assert DDIGraph.from_edges(NAMES, bare, severity=["major", "moderate", missing]) == graph
     assert set(as_pairs(DDIGraph.from_edges(NAMES, bare, severity="minor")).values()) == {"minor"}
     assert DDIGraph.from_edges(NAMES, table[["drug", "other"]]) == DDIGraph.from_edges(NAMES, bare)
 
@@ -187,6 +188,7 @@ def test_file_round_trip(tmp_path, suffix):
         names, [(names[0], names[1], "major"), (names[2], names[3]), (names[4], names[0], "minor")]
     )
     graph.to_file(tmp_path / f"ddi{suffix}")
+    assert "NaN" not in (tmp_path / f"ddi{suffix}").read_text(encoding="utf-8")
     assert DDIGraph.from_file(tmp_path / f"ddi{suffix}", names) == graph
     empty = DDIGraph.from_edges(names, [])
     empty.to_file(tmp_path / f"none{suffix}")
@@ -209,6 +211,16 @@ def test_smallest_graphs(labels):
         (lambda: DDIGraph.from_edges(["a", "b"], [("a", "b")], severity=[]), "1 pairs need 1 severities; got 0"),
         (lambda: DDIGraph.from_edges(["a", "b"], ["ab"]), "pair 0 must be"),
         (lambda: DDIGraph.from_edges(["a", "b"], [("a", None)]), "pair 0 must be"),
+        (lambda: DDIGraph.from_edges(["a", "b"], [5]), "pair 0 must be"),
+        (lambda: DDIGraph.from_edges(["a", "b"], [{"a", "b"}]), "pair 0 must be"),
+        (lambda: DDIGraph.from_edges(["a", "b"], None), "pairs must be a list or a table; got None"),
+        (
+            lambda: DDIGraph.from_edges(["a", "b"], [("a", "b")], severity=3),
+            "severity must be a list or a table; got 3",
+        ),
+        (lambda: DDIGraph.from_edges(["a", "b"], [], aliases=[("c", "a")]), "aliases must map other names to labels"),
+        (lambda: DDIGraph.from_edges(["a", "b"], [], aliases={3: "a"}), "aliases must map other names to labels"),
+        (lambda: DDIGraph.from_edges("ab", []), "must be a list of strings; got the text 'ab'"),
         (lambda: DDIGraph.from_edges(["a", "b"], [("a", "b", "minor", 1)]), "pair 0 must be"),
         (lambda: DDIGraph.from_edges(["a"], pd.DataFrame({"x": ["a"]})), "columns drug and other"),
         (lambda: DDIGraph(["a", "b"], [[0, 1], [0, 0]]), "symmetric"),
