@@ -18,7 +18,7 @@ def run(parsed: Any) -> None:
 
 def describe(parsed: Any) -> None:
     """Print what is in a source, as JSON."""
-    json.dump(read_source(parsed.data, parsed.masks).describe(), sys.stdout, ensure_ascii=False, indent=1)
+    json.dump(read_source(parsed.data, parsed.masks, parsed.read).describe(), sys.stdout, ensure_ascii=False, indent=1)
     print()
 
 
