@@ -86,7 +86,9 @@ def build_parser() -> argparse.ArgumentParser:
     make.add_argument("--records", type=_positive, default=6000, metavar="N", help="records [%(default)s]")
     make.add_argument("--seed", type=_natural, default=0, metavar="N", help="[%(default)s]")
 
-    fetch = _add(actions, "fetch", "download public data, checked by its SHA-256")
+    fetch = _add(
+        actions, "fetch", "download public data, checked before it is kept; a broken download goes on where it was"
+    )
     fetch.add_argument("name", nargs="?", metavar="NAME", help="what to fetch; without it, what there is")
     fetch.add_argument("--out", default="data", metavar="DIR", help="folder to write to [%(default)s]")
 
