@@ -194,8 +194,8 @@ PUBLIC = {
 }
 """What can be fetched, by the name that ``medrec data fetch`` takes.
 
-The SHA-256 of MIMIC-IV's demo are those that PhysioNet publishes, the others those of the very files. Where none is known,
-size, number of lines, or an archive's own checksums stand for it.
+The SHA-256 of MIMIC-IV's demo are those that PhysioNet publishes, the others those of the very files. Where none is
+known, size, number of lines, or an archive's own checksums stand for it.
 """
 
 

@@ -33,7 +33,7 @@ class Site:
     files: dict[str, bytes]
     base: str = ""
     faults: list[str] = field(default_factory=list)
-    """One an answer: ``cut`` after half, ``stall`` after half, a status as ``503``, ``wrong`` bytes, a ``shift``ed range."""
+    """One an answer: ``cut`` after half, ``stall`` after half, a status as ``503``, ``wrong`` bytes."""
     ranges: bool = True
     etag: str | None = '"one"'
     seen: list[tuple[str, str | None]] = field(default_factory=list)
