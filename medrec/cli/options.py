@@ -30,8 +30,10 @@ def read_source(source: str, masks: str | None = None, read: Sequence[str] = ())
         data = load(source, **options)
     except InputError:
         raise
-    except ValueError as error:  # an option out of range
-        raise UsageError(str(error)) from None
+    except (ValueError, TypeError) as error:  # an option out of range, or of another type
+        if not options:
+            raise
+        raise UsageError(f"--read {' '.join(read)}: {error}") from None
     for line in data.notes:
         note(f"{source}: {line}")
     return data

@@ -69,9 +69,11 @@ def read_gamenet(path: str | os.PathLike[str], *, history: bool = True) -> Datas
     repairs: Counter[str] = Counter()
     words = _read_vocabularies(folder / VOCABULARY, repairs)
     patients = as_plain(read_pickle(records_path), records_path)
-    if not isinstance(patients, (list, tuple)) or not patients:
+    if not isinstance(patients, (list, tuple)):
         rule = f"must be a list of patients; got {shown(type(patients).__name__)}; take {RECORDS} of the same folder"
-        raise InputError(rule if patients is None or patients else "holds no records", path=records_path)
+        raise InputError(rule, path=records_path)
+    if not patients:
+        raise InputError("holds no records", path=records_path)
     columns: dict[str, list[Any]] = {name: [] for name in ("diagnoses", "procedures")}
     if history:
         columns |= {f"earlier_{name}": [] for name in VOCABULARIES}
@@ -149,7 +151,6 @@ def _visit(
             numbers = numbers.ravel().tolist()
         if not isinstance(numbers, (list, tuple, set, frozenset)):
             raise InputError(f"visit {name}: {part} must be a list of numbers; got {shown(numbers)}", path=path)
-        numbers = sorted(numbers) if isinstance(numbers, (set, frozenset)) else numbers
         known = words[part]
         for number in numbers:
             if type(number) is not int or not 0 <= number < len(known):
@@ -158,7 +159,8 @@ def _visit(
                     f"(0 to {len(known) - 1}); take both files of one folder"
                 )
                 raise InputError(rule, path=path)
-        parts[part] = list(dict.fromkeys(known[number] for number in numbers))
+        ordered = sorted(numbers) if isinstance(numbers, (set, frozenset)) else numbers
+        parts[part] = list(dict.fromkeys(known[number] for number in ordered))
         if len(parts[part]) < len(numbers):
             repairs[f"repeated {part} within a visit were dropped"] += len(numbers) - len(parts[part])
     return parts

@@ -242,6 +242,8 @@ class TestRefused:
             ({"records": [[]]}, r"patient 1 must be a list of visits; got \[\]"),
             ({"records": [5]}, r"patient 1 must be a list of visits; got 5"),
             ({"records": []}, r"records_final\.pkl: holds no records"),
+            ({"records": np.zeros((2, 2))}, r"records_final\.pkl: must be a list of patients; got 'ndarray'"),
+            ({"records": [[[[0], {0, "a", None}, [0]]]]}, r"visit 1-1: procedures has ('a'|None), which is no number"),
             ({"records": {"a": 1}}, r"records_final\.pkl: must be a list of patients; got 'dict'"),
             ({"records": vocabularies()}, r"records_final\.pkl: must be a list of patients; got 'dict'; take records"),
             ({"voc": [1]}, r"voc_final\.pkl: must map diag_voc, pro_voc and med_voc to vocabularies; got \[1\]"),

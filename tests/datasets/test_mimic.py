@@ -6,12 +6,15 @@ import gzip
 import io
 import json
 import re
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from medrec._checks import InputError
 from medrec.cli import main
@@ -462,3 +465,25 @@ class TestDemo:
             read_mimic(
                 data_path("mimic4demo"), labels="atc3", mapping=data_path("drug_terms", "ndc2rxnorm_mapping.txt")
             )
+
+
+def test_memory_is_bounded_by_what_is_kept(tmp_path: Path) -> None:
+    # Fifteen megabytes of notes, of which one belongs to an admission.
+    notes = [NOTES[0]] + [NOTES[0] | {"hadm_id": f"9{number}", "text": "word " * 1000} for number in range(3000)]
+    write(tmp_path, discharge=notes)
+    del notes
+    tracemalloc.start()
+    try:
+        data = read_mimic(tmp_path, notes=True)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert "discharge.csv: rows left out, of an admission that is not in admissions.csv: 3000" in data.notes
+    assert peak < 2_000_000
+
+
+@given(st.text(alphabet="aB5 0.%()/,-_mglt", max_size=30) | st.text(max_size=12))
+def test_a_name_made_plain_stays_as_it_is(name: str) -> None:
+    once = normal_drug(name)
+    assert normal_drug(once) == once
+    assert bool(once) == bool(" ".join(name.replace("_", " ").split()))
