@@ -101,6 +101,13 @@ def normal_drug(name: str) -> str:
     ['acetaminophen', 'albuterol', 'hydromorphone (dilaudid)']
     """
     text = _SPACES.sub(" ", name.lower()).strip()
+    while (shorter := _taken_off(text)) != text:
+        text = shorter
+    return text
+
+
+def _taken_off(text: str) -> str:
+    """The text without doses and without forms at its end or in brackets; as it is where nothing else would stay."""
     plain = _BRACKETS.sub(lambda match: " " if _is_form(match[1]) else match[0], text)
     words = _DOSE.sub(" ", plain).split()
     while words and (words[-1].strip(".,") in FORMS or not any(letter.isalnum() for letter in words[-1])):
