@@ -7,8 +7,8 @@ from typing import Any
 from medrec._version import __version__
 
 SOURCES = (
-    "SOURCE is FORMAT:PATH - cdrugred:FILE, dialmed:FILE, jsonl:FILE, arff:FILE, uci-diabetes:FILE, or "
-    "synthetic:records=2000,seed=0 for generated records."
+    "SOURCE is FORMAT:PATH - cdrugred:FILE, dialmed:FILE, jsonl:FILE, arff:FILE, uci-diabetes:FILE, mimic:DIR, "
+    "gamenet:DIR, or synthetic:records=2000,seed=0 for generated records."
 )
 MODELS = ("binary-relevance", "chain", "neighbors", "prior", "stacked", "stacked-binary-relevance")
 BASES = ("logistic", "svm", "lightgbm", "lightgbm-fast", "xgboost", "xgboost-fast")
@@ -72,6 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
     score.add_argument(
         "--preset", action="append", metavar="NAME", help="whose definition of the metrics; repeatable [chip2025]"
     )
+    _add_read(score)
     score.add_argument("--ddi", metavar="FILE", help="interactions: CSV drug,other[,severity] or JSON")
     score.add_argument("--json", action="store_true", help="print JSON")
 
@@ -85,7 +86,9 @@ def build_parser() -> argparse.ArgumentParser:
     make.add_argument("--records", type=_positive, default=6000, metavar="N", help="records [%(default)s]")
     make.add_argument("--seed", type=_natural, default=0, metavar="N", help="[%(default)s]")
 
-    fetch = _add(actions, "fetch", "download public data, checked by its SHA-256")
+    fetch = _add(
+        actions, "fetch", "download public data, checked before it is kept; a broken download goes on where it was"
+    )
     fetch.add_argument("name", nargs="?", metavar="NAME", help="what to fetch; without it, what there is")
     fetch.add_argument("--out", default="data", metavar="DIR", help="folder to write to [%(default)s]")
 
@@ -100,6 +103,13 @@ def _add(commands: argparse._SubParsersAction, name: str, purpose: str) -> argpa
 def _add_masks(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--masks", choices=("drop", "keep"), help="dialmed: whether the masks, which give the number of drugs, stay"
+    )
+    _add_read(parser)
+
+
+def _add_read(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--read", action="append", default=[], metavar="KEY=VALUE", help="an option of SOURCE's reader, as labels=atc3"
     )
 
 

@@ -18,7 +18,7 @@ def run(parsed: Any) -> None:
 
 def describe(parsed: Any) -> None:
     """Print what is in a source, as JSON."""
-    json.dump(read_source(parsed.data, parsed.masks).describe(), sys.stdout, ensure_ascii=False, indent=1)
+    json.dump(read_source(parsed.data, parsed.masks, parsed.read).describe(), sys.stdout, ensure_ascii=False, indent=1)
     print()
 
 
@@ -37,7 +37,8 @@ def fetch(parsed: Any) -> None:
 
     if parsed.name is None:
         for name, public in PUBLIC.items():
-            print(f"{name:<14} {public.licence:<10} {public.about}")
+            checked = "by SHA-256" if public.has_digests else "by structure"
+            print(f"{name:<16} {public.licence:<11} {checked:<13} {public.about}")
         return
     if parsed.name not in PUBLIC:
         raise UsageError(f"NAME must be one of {', '.join(PUBLIC)}; got {parsed.name!r}")

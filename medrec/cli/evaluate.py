@@ -18,7 +18,7 @@ def run(parsed: Any) -> None:
     """Fit on some records, measure on others, print and write the figures."""
     for path in (parsed.out, parsed.report):
         check_writable(path)
-    data = read_labelled(parsed.data, parsed.masks)
+    data = read_labelled(parsed.data, parsed.masks, parsed.read)
     graph = read_graph(parsed.ddi, data, parsed.data)
     start = time.perf_counter()
     if parsed.test is None:
@@ -30,7 +30,7 @@ def run(parsed: Any) -> None:
         )
         protocol = f"{parsed.cv} folds" + ("" if data.groups is None else " by patient")
     else:
-        truth = read_labelled(parsed.test, parsed.masks)
+        truth = read_labelled(parsed.test, parsed.masks, parsed.read)
         try:
             truth = truth.align(data.drug_names)
         except ValueError as error:

@@ -11,7 +11,7 @@ from medrec.cli.options import fit, make_pipeline, read_graph, read_labelled
 def run(parsed: Any) -> None:
     """Learn a model from records and write it."""
     check_writable(parsed.out)
-    data = read_labelled(parsed.data, parsed.masks)
+    data = read_labelled(parsed.data, parsed.masks, parsed.read)
     pipeline = fit(make_pipeline(parsed, data, read_graph(parsed.ddi, data, parsed.data)), data)
     medrec.save(
         pipeline,

@@ -1,7 +1,9 @@
 """What several commands make of their options."""
 
 import ast
+import inspect
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,27 +13,49 @@ from medrec._checks import InputError
 from medrec.cli import UsageError
 from medrec.cli.messages import note
 from medrec.datasets import Dataset, load
+from medrec.datasets.sources import FORMATS
 from medrec.recommenders import make_recommender
 from medrec.safety import DDIFilter, DDIGraph
 from medrec.tuning import fit_records
 
 
-def read_source(source: str, masks: str | None = None) -> Dataset:
-    """The Dataset of a ``--data`` option; notes of the reader go to stderr."""
-    options = {}
+def read_source(source: str, masks: str | None = None, read: Sequence[str] = ()) -> Dataset:
+    """The Dataset of a ``--data`` option, read with the options of ``--read``; notes of the reader go to stderr."""
+    options = read_options(source, read)
     if masks is not None:
         if not source.startswith("dialmed:"):
             raise UsageError(f"--masks is for dialmed: sources; got {source}")
         options["masks"] = masks
-    data = load(source, **options)
+    try:
+        data = load(source, **options)
+    except InputError:
+        raise
+    except (ValueError, TypeError) as error:  # an option out of range, or of another type
+        if not options:
+            raise
+        raise UsageError(f"--read {' '.join(read)}: {error}") from None
     for line in data.notes:
         note(f"{source}: {line}")
     return data
 
 
-def read_labelled(source: str, masks: str | None = None) -> Dataset:
+def read_options(source: str, words: Sequence[str]) -> dict[str, Any]:
+    """The options of ``--read`` for the reader of a source, by name."""
+    options = dict(_key_value("--read", word) for word in words)
+    name = source.partition(":")[0]
+    if options and name in FORMATS:
+        known = [
+            key for key, one in inspect.signature(FORMATS[name]).parameters.items() if one.kind is one.KEYWORD_ONLY
+        ]
+        for key in options:
+            if key not in known:
+                raise UsageError(f"--read {key}: {name}: takes {', '.join(known) or 'no options'}; got {key!r}")
+    return options
+
+
+def read_labelled(source: str, masks: str | None = None, read: Sequence[str] = ()) -> Dataset:
     """The Dataset of a source that must have drugs."""
-    data = read_source(source, masks)
+    data = read_source(source, masks, read)
     if not data.Y.nnz:
         raise InputError(f"{source}: no record has drugs, so there is nothing to learn or to compare with")
     return data
@@ -72,11 +96,7 @@ def make_pipeline(parsed: Any, data: Dataset, graph: DDIGraph | None) -> Pipelin
     options: dict[str, Any] = {"decision": parsed.decision, "random_state": parsed.seed}
     if parsed.model != "prior":
         options |= {"n_jobs": parsed.jobs, "verbose": True}
-    for word in parsed.set:
-        key, equals, value = word.partition("=")
-        if not equals or not key:
-            raise UsageError(f"--set takes KEY=VALUE; got {word!r}")
-        options[key] = _literal(value)
+    options |= dict(_key_value("--set", word) for word in parsed.set)
     try:
         return make_recommender(
             parsed.model,
@@ -99,6 +119,13 @@ def fit(pipeline: Pipeline, data: Dataset) -> Pipeline:
         raise
     except (ValueError, TypeError) as error:
         raise UsageError(str(error)) from error
+
+
+def _key_value(option: str, word: str) -> tuple[str, Any]:
+    key, equals, value = word.partition("=")
+    if not equals or not key:
+        raise UsageError(f"{option} takes KEY=VALUE; got {word!r}")
+    return key, _literal(value)
 
 
 def _literal(text: str) -> Any:

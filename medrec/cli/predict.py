@@ -28,7 +28,7 @@ def run(parsed: Any) -> None:
             f"holds a {type(pipeline).__name__}, which does not read records; name a file that medrec fit wrote",
             path=parsed.model,
         )
-    data = read_source(parsed.data, parsed.masks)
+    data = read_source(parsed.data, parsed.masks, parsed.read)
     sets, scores = recommend(pipeline, data, parsed.top_k, parsed.model)
     with atomic_write(parsed.out) as file:
         WRITERS[parsed.format](file, data.ids, sets, scores, pipeline[-1].drug_names_)

@@ -18,7 +18,7 @@ def run(parsed: Any) -> None:
     for name in presets:
         if name not in PRESETS:
             raise UsageError(f"--preset must be one of {', '.join(PRESETS)}; got {name!r}")
-    data = read_labelled(parsed.truth)
+    data = read_labelled(parsed.truth, read=parsed.read)
     sets, missing = read_predictions(parsed.pred, data)
     if missing:
         note(f"{parsed.pred}: {missing} of {len(data)} records have no prediction and count as empty sets")

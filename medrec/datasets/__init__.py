@@ -4,7 +4,9 @@ from medrec.datasets.arff import read_arff
 from medrec.datasets.cdrugred import read_cdrugred
 from medrec.datasets.dataset import KINDS, Dataset
 from medrec.datasets.dialmed import read_dialmed
+from medrec.datasets.gamenet import read_gamenet
 from medrec.datasets.jsonl import read_jsonl, write_jsonl
+from medrec.datasets.mimic import read_mimic
 from medrec.datasets.predictions import read_predictions
 from medrec.datasets.sources import load
 from medrec.datasets.synthetic import make_records, split_records, write_records
@@ -18,7 +20,9 @@ __all__ = [
     "read_arff",
     "read_cdrugred",
     "read_dialmed",
+    "read_gamenet",
     "read_jsonl",
+    "read_mimic",
     "read_predictions",
     "read_uci_diabetes",
     "split_records",

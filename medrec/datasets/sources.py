@@ -10,7 +10,9 @@ from medrec.datasets.arff import read_arff
 from medrec.datasets.cdrugred import parse_cdrugred, read_cdrugred
 from medrec.datasets.dataset import Dataset, interactions_frame
 from medrec.datasets.dialmed import read_dialmed
+from medrec.datasets.gamenet import read_gamenet
 from medrec.datasets.jsonl import read_jsonl
+from medrec.datasets.mimic import read_mimic
 from medrec.datasets.synthetic import make_records
 from medrec.datasets.uci_diabetes import read_uci_diabetes
 
@@ -36,6 +38,8 @@ FORMATS: dict[str, Callable[..., Dataset]] = {
     "jsonl": read_jsonl,
     "arff": read_arff,
     "uci-diabetes": read_uci_diabetes,
+    "mimic": read_mimic,
+    "gamenet": read_gamenet,
     "synthetic": read_synthetic,
 }
 """The reader of each format."""
@@ -47,10 +51,10 @@ def load(source: str | os.PathLike[str], **options: Any) -> Dataset:
     Parameters
     ----------
     source : str
-        ``cdrugred:FILE``, ``dialmed:FILE``, ``jsonl:FILE``, ``arff:FILE``, ``uci-diabetes:FILE`` or
-        ``synthetic:records=2000,seed=0``.
+        ``cdrugred:FILE``, ``dialmed:FILE``, ``jsonl:FILE``, ``arff:FILE``, ``uci-diabetes:FILE``, ``mimic:DIR``,
+        ``gamenet:DIR`` or ``synthetic:records=2000,seed=0``.
     **options
-        Options of the reader, such as ``masks="keep"`` of ``read_dialmed``.
+        Options of the reader, such as ``masks="keep"`` of ``read_dialmed`` or ``labels="atc3"`` of ``read_mimic``.
 
     Raises
     ------

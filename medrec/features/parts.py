@@ -14,7 +14,11 @@ from sklearn.preprocessing import StandardScaler
 
 from medrec.features.tokens import WordAnalyzer, normalize
 
-_ICD = re.compile(r"(?:ICD\d+:)?([A-Z]\d[0-9A-Z]|[EV]?\d{3})(?:\.?[0-9A-Z]{1,5})?", re.IGNORECASE)
+_ICD = re.compile(
+    # With its version the category is known: four characters for an external cause of ICD-9, three for all else.
+    r"(?:ICD\d+:)?((?<=ICD9:)E\d{3}|(?<=ICD10:)[0-9A-Z]{3}|[A-Z]\d[0-9A-Z]|[EV]?\d{3})(?:\.?[0-9A-Z]{1,5})?",
+    re.IGNORECASE,
+)
 _DATE = re.compile(r"\s*(\d{4})(?:-(0?[1-9]|1[0-2])(?:-\d{1,2})?)?(?!\d|-)")
 _DOCTOR = re.compile(r"\s*(?:医生|doctor)\s*[：:]", re.IGNORECASE)
 _SPEAKER = re.compile(r"\s*(?:医生|患者|doctor|patient)\s*[：:]", re.IGNORECASE)

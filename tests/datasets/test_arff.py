@@ -1,5 +1,6 @@
 """ARFF: the Mulan sets beside other parsers of the same files, and small files by hand."""
 
+import csv
 import gzip
 import io
 import xml.etree.ElementTree as ElementTree
@@ -13,6 +14,15 @@ import scipy.io.arff
 from medrec._checks import InputError
 from medrec.datasets import read_arff
 from tests._data import data_path
+
+
+@pytest.fixture(autouse=True)
+def _csv_limit():
+    """SciPy's ARFF reader lifts the limit on CSV cells for the whole process; other tests rely on it."""
+    before = csv.field_size_limit()
+    yield
+    csv.field_size_limit(before)
+
 
 SHAPES = {  # records of train and test, attributes without labels, labels, as Mulan's page gives them
     "emotions": (391, 202, 72, 6),
