@@ -10,13 +10,15 @@ from medrec._optional import import_optional
 from medrec.recommenders.booster_base import Bins, BoosterBase
 from medrec.recommenders.columns import take
 from medrec.recommenders.device import check_xgboost_device
+from medrec.recommenders.xgboost_quantiles import Quantiles
 
 
 class XGBoostBase(BoosterBase):
     """Gradient boosting by XGBoost, one model a label.
 
     Features are binned once (``QuantileDMatrix``); for each label only the target changes, which gives the same trees
-    as fitting each label alone. A chain bins anew for each link, because XGBoost appends nothing. To XGBoost an
+    as fitting each label alone. XGBoost appends nothing, so a chain bins anew for each link, but by the quantiles that
+    it knows already, and looks for those of the link's column only. To XGBoost an
     absent entry of a sparse matrix is *missing*, not 0, so features to predict from are first made sparse or dense as
     those of ``fit_labels`` were.
 
@@ -151,18 +153,21 @@ class XGBoostBins(Bins):
             "nthread": self.threads,
             "verbosity": 1,
         }
+        # XGBoost's own precision, to which it would convert them each time.
         self.parts: list[Any] = [
-            None if rows is None else take(X, rows, self.columns) for rows in (self.rows, self.held)
+            None if rows is None else take(X, rows, self.columns).astype(np.float32) for rows in (self.rows, self.held)
         ]
         self.data: Any = None
         self.watched: Any = None
         self.weight: np.ndarray | None = None
+        self.quantiles: Quantiles | None = None
 
     def _append(self, column: np.ndarray) -> None:
+        self._keep_quantiles()
         self.data = None
         for at, rows in enumerate((self.rows, self.held)):
             if rows is not None:
-                added = column[rows, None].astype(self.dtype)
+                added = column[rows, None].astype(self.dtype).astype(np.float32)
                 self.parts[at] = (
                     sp.csr_matrix(sp.hstack([self.parts[at], sp.csr_matrix(added)], format="csr"))
                     if self.sparse
@@ -171,6 +176,7 @@ class XGBoostBins(Bins):
 
     def fork(self) -> "XGBoostBins":
         """As ``Bins.fork``."""
+        self._keep_quantiles()
         other = object.__new__(type(self))
         other.__dict__ = {**self.__dict__, "parts": list(self.parts), "data": None}
         return other
@@ -200,11 +206,30 @@ class XGBoostBins(Bins):
         """Bins hold as much weight each, so other weights (n_records,) need other bins."""
         xgboost = _xgboost()
         options = {"max_bin": self.base.max_bin, "nthread": self.threads}
+        if not _same(weight, self.weight):
+            self.quantiles = None
         self.weight = weight
         of_rows, of_held = (None if weight is None or rows is None else weight[rows] for rows in (self.rows, self.held))
-        self.data = xgboost.QuantileDMatrix(self.parts[0], weight=of_rows, **options)
+        known = None
+        if self.quantiles is not None:
+            n_known = self.quantiles.n_columns
+            if n_known < len(self.columns):
+                behind = self.parts[0][:, n_known:]
+                alone = xgboost.QuantileDMatrix(behind, weight=of_rows, **options)
+                self.quantiles = self.quantiles.join(Quantiles.of(alone, behind))
+            known = self.quantiles.reference(options)
+        self.data = xgboost.QuantileDMatrix(self.parts[0], weight=of_rows, ref=known, **options)
         if self.held is not None:
             self.watched = xgboost.QuantileDMatrix(self.parts[1], weight=of_held, ref=self.data, **options)
+
+    def _keep_quantiles(self) -> None:
+        """Remember where the columns are cut, for bins of the same and more columns."""
+        if self.data is None or (self.quantiles is not None and self.quantiles.n_columns == len(self.columns)):
+            return
+        # Of short or very sparse features the quantiles themselves are as much work.
+        self.quantiles = None
+        if 4 * int(self.data.get_quantile_cut()[0][-1]) <= self.parts[0].size:
+            self.quantiles = Quantiles.of(self.data, self.parts[0])
 
 
 def _same(one: np.ndarray | None, other: np.ndarray | None) -> bool:
