@@ -84,13 +84,13 @@ class SharedFeatures:
 
         rounds = [*folds, None]
         if alone:
-            *scored, fitted = Parallel(n_jobs=n_jobs, prefer="threads")(delayed(fit)(fold) for fold in rounds)
+            *parts, fitted = Parallel(n_jobs=n_jobs, prefer="threads")(delayed(fit)(fold) for fold in rounds)
         else:
-            *scored, fitted = [fit(fold) for fold in track(rounds)]
+            *parts, fitted = [fit(fold) for fold in track(rounds)]
         if not folds and scored:
             return fitted.decision_function(features), fitted
         out_of_fold = np.zeros(sets.shape)
-        for (_, test), scores in zip(folds, scored):
+        for (_, test), scores in zip(folds, parts):
             out_of_fold[test] = scores
         return out_of_fold, fitted
 

@@ -39,12 +39,11 @@ def test_reference_cuts_as_the_records_do(dense, max_bin, weighted):
     options = {"max_bin": max_bin, "nthread": 1}
     plain = xgboost.QuantileDMatrix(X, weight=weight, **options)
     head, tail = X[:, :4], X[:, 4:]
-    parts = [
-        quantiles.Quantiles.of(xgboost.QuantileDMatrix(one, weight=weight, **options), one) for one in (head, tail)
-    ]
-    known = parts[0].join(parts[1])
+    of = [quantiles.Quantiles.of(xgboost.QuantileDMatrix(one, weight=weight, **options), one) for one in (head, tail)]
+    known = of[0].join(of[1])
     reference = known.reference(options)
-    assert known.n_columns == X.shape[1] and reference is not None
+    assert known.n_columns == X.shape[1]
+    assert reference is not None
     again = xgboost.QuantileDMatrix(X, weight=weight, ref=reference, **options)
     for ours, theirs in zip(again.get_quantile_cut(), plain.get_quantile_cut()):
         assert np.array_equal(ours, theirs)
@@ -72,7 +71,8 @@ def test_chain_by_kept_cuts_has_the_trees_of_one_that_looks_for_all_anew(dense, 
     monkeypatch.setattr(quantiles.Quantiles, "reference", lambda *given: used.append(reference(*given)) or used[-1])
     kept = ChainRecommender(base, cv=cv).fit(X, Y, sample_weight=weight)
     # Weights that differ from label to label ask for other cuts of every column.
-    assert all(one is not None for one in used) and bool(used) is not weighted
+    assert bool(used) is not weighted
+    assert all(one is not None for one in used)
     monkeypatch.setattr(quantiles.Quantiles, "reference", lambda *given: None)
     anew = ChainRecommender(base, cv=cv).fit(X, Y, sample_weight=weight)
     assert [link.models_ for link in kept.links_] == [link.models_ for link in anew.links_]
