@@ -62,6 +62,7 @@ class BinnedFeatures(SharedFeatures):
         *,
         n_jobs: int | None = None,
         label: int | None = None,
+        scored: bool = True,
         track: Callable[[Iterable[Any]], Iterable[Any]] = iter,
     ) -> tuple[np.ndarray, BoosterBase]:
         """As ``SharedFeatures.fit_folds``; ``track`` wraps the labels of all folds."""
@@ -88,8 +89,9 @@ class BinnedFeatures(SharedFeatures):
             # Bins hold one target at a time, so a second piece of a fold's labels needs bins of its own.
             bins = self.bins[at] if piece[0] == 0 else self.bins[at].fork()
             fitted = clone(of_labels(base, piece)).fit_bins(bins, sets[:, piece], _piece(weight, piece), tick=tick)
-            rows = folds[at][1] if at < len(folds) else None
-            return fitted, None if folds and rows is None else self._score(fitted, rows)
+            if at < len(folds):
+                return fitted, self._score(fitted, folds[at][1])
+            return fitted, self._score(fitted, None) if scored and not folds else None
 
         try:
             done = parallel(delayed(fit)(at, piece) for at in range(len(rounds)) for piece in pieces)
@@ -102,7 +104,7 @@ class BinnedFeatures(SharedFeatures):
             for piece, (_, scores) in zip(pieces, done[at * len(pieces) :]):
                 out_of_fold[np.ix_(test, piece)] = scores
         last = done[-len(pieces) :]
-        if not folds:
+        if not folds and scored:
             out_of_fold = np.hstack([scores for _, scores in last])
         return out_of_fold, _join([fitted for fitted, _ in last], base)
 

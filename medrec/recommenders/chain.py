@@ -166,7 +166,9 @@ class ChainRecommender(BaseRecommender):
         for label in progress(order, desc=desc, show=self.verbose):
             truth = columns[:, [label]]
             one = weight[:, [label]] if weight is not None and weight.ndim == 2 else weight
-            scores, link = shared.fit_folds(truth.tocsr(), folds, one, n_jobs=self.n_jobs, label=label)
+            scores, link = shared.fit_folds(
+                truth.tocsr(), folds, one, n_jobs=self.n_jobs, label=label, scored=self.cv is not None
+            )
             out_of_fold[:, label] = scores[:, 0]
             links.append(link)
             if len(links) < len(order):

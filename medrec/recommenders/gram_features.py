@@ -53,6 +53,7 @@ class GramFeatures(SharedFeatures):
         *,
         n_jobs: int | None = None,
         label: int | None = None,
+        scored: bool = True,
         track: Callable[[Iterable[Any]], Iterable[Any]] = iter,
     ) -> tuple[np.ndarray, LinearBase]:
         """As ``SharedFeatures.fit_folds``."""

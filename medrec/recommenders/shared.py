@@ -46,6 +46,7 @@ class SharedFeatures:
         *,
         n_jobs: int | None = None,
         label: int | None = None,
+        scored: bool = True,
         track: Callable[[Iterable[Any]], Iterable[Any]] = iter,
     ) -> tuple[np.ndarray, Any]:
         """Fit the labels of ``sets`` on all records, and on each fold's for out-of-fold scores.
@@ -60,6 +61,8 @@ class SharedFeatures:
             For one label folds, for several labels are worked on at a time.
         label : int, optional
             Which label the only column of ``sets`` is, for options of the base that hold a number a label.
+        scored : bool, default=True
+            Whether the scores of the training records are wanted where there are no folds; without them they are 0.
         track : callable, optional
             Wraps the folds of several labels, to show progress.
 
@@ -81,13 +84,13 @@ class SharedFeatures:
 
         rounds = [*folds, None]
         if alone:
-            *scored, fitted = Parallel(n_jobs=n_jobs, prefer="threads")(delayed(fit)(fold) for fold in rounds)
+            *parts, fitted = Parallel(n_jobs=n_jobs, prefer="threads")(delayed(fit)(fold) for fold in rounds)
         else:
-            *scored, fitted = [fit(fold) for fold in track(rounds)]
-        if not folds:
+            *parts, fitted = [fit(fold) for fold in track(rounds)]
+        if not folds and scored:
             return fitted.decision_function(features), fitted
         out_of_fold = np.zeros(sets.shape)
-        for (_, test), scores in zip(folds, scored):
+        for (_, test), scores in zip(folds, parts):
             out_of_fold[test] = scores
         return out_of_fold, fitted
 

@@ -10,13 +10,15 @@ from medrec._optional import import_optional
 from medrec.recommenders.booster_base import Bins, BoosterBase
 from medrec.recommenders.columns import take
 from medrec.recommenders.device import check_xgboost_device
+from medrec.recommenders.xgboost_quantiles import Quantiles
 
 
 class XGBoostBase(BoosterBase):
     """Gradient boosting by XGBoost, one model a label.
 
     Features are binned once (``QuantileDMatrix``); for each label only the target changes, which gives the same trees
-    as fitting each label alone. A chain bins anew for each link, because XGBoost appends nothing. To XGBoost an
+    as fitting each label alone. XGBoost appends nothing, so a chain bins anew for each link, but by the quantiles that
+    it knows already, and looks for those of the link's column only. To XGBoost an
     absent entry of a sparse matrix is *missing*, not 0, so features to predict from are first made sparse or dense as
     those of ``fit_labels`` were.
 
@@ -92,16 +94,17 @@ class XGBoostBase(BoosterBase):
 
     @classmethod
     def fast(cls, **options: Any) -> "XGBoostBase":
-        """The fast preset: fewer rounds in longer steps, 15 bins, half of the columns a tree; other options as given.
+        """The fast preset: fewer rounds in longer steps, 15 bins, 1000 columns, half of them a tree; others as given.
 
         Chosen by cross-validation on training parts of Mulan's medical, enron and yeast: see ``--part fast`` of
         ``benchmarks/bench_recommenders.py`` for what it saves and costs.
         """
         preset: dict[str, Any] = {
-            "n_estimators": 35,
-            "learning_rate": 0.17,
+            "n_estimators": 30,
+            "learning_rate": 0.2,
             "max_bin": 15,
             "colsample_bytree": 0.5,
+            "max_columns": 1000,
         }
         return cls(**{**preset, **options})
 
@@ -151,18 +154,21 @@ class XGBoostBins(Bins):
             "nthread": self.threads,
             "verbosity": 1,
         }
+        # XGBoost's own precision, to which it would convert them each time.
         self.parts: list[Any] = [
-            None if rows is None else take(X, rows, self.columns) for rows in (self.rows, self.held)
+            None if rows is None else take(X, rows, self.columns).astype(np.float32) for rows in (self.rows, self.held)
         ]
         self.data: Any = None
         self.watched: Any = None
         self.weight: np.ndarray | None = None
+        self.quantiles: Quantiles | None = None
 
     def _append(self, column: np.ndarray) -> None:
+        self._keep_quantiles()
         self.data = None
         for at, rows in enumerate((self.rows, self.held)):
             if rows is not None:
-                added = column[rows, None].astype(self.dtype)
+                added = column[rows, None].astype(self.dtype).astype(np.float32)
                 self.parts[at] = (
                     sp.csr_matrix(sp.hstack([self.parts[at], sp.csr_matrix(added)], format="csr"))
                     if self.sparse
@@ -171,6 +177,7 @@ class XGBoostBins(Bins):
 
     def fork(self) -> "XGBoostBins":
         """As ``Bins.fork``."""
+        self._keep_quantiles()
         other = object.__new__(type(self))
         other.__dict__ = {**self.__dict__, "parts": list(self.parts), "data": None}
         return other
@@ -184,13 +191,17 @@ class XGBoostBins(Bins):
         if self.watched is not None:
             self.watched.set_label(target[self.held])
         params = self.params if ratio is None else {**self.params, "scale_pos_weight": ratio}
-        evals, callbacks = [], []
-        if self.watched is not None:
-            evals = [(self.watched, "held")]
-            callbacks = [xgboost.callback.EarlyStopping(rounds=self.base.early_stopping_rounds, save_best=True)]
-        booster = xgboost.train(
-            params, self.data, self.base.n_estimators, evals=evals, callbacks=callbacks, verbose_eval=False
-        )
+        if self.watched is None:
+            # xgboost.train does the same, and a fifth of its time on few records goes to what it may report.
+            booster = xgboost.Booster(params, cache=[self.data])
+            for at in range(self.base.n_estimators):
+                booster.update(self.data, at)
+        else:
+            stop = xgboost.callback.EarlyStopping(rounds=self.base.early_stopping_rounds, save_best=True)
+            booster = xgboost.train(
+                params, self.data, self.base.n_estimators, evals=[(self.watched, "held")], callbacks=[stop],
+                verbose_eval=False,
+            )  # fmt: skip
         used = json.loads(booster.save_config())["learner"]["generic_param"]["device"]
         if used.split(":")[0] != self.device:
             raise RuntimeError(f"XGBoostBase: asked for {self.device!r}, XGBoost used {used!r}.")
@@ -200,11 +211,30 @@ class XGBoostBins(Bins):
         """Bins hold as much weight each, so other weights (n_records,) need other bins."""
         xgboost = _xgboost()
         options = {"max_bin": self.base.max_bin, "nthread": self.threads}
+        if not _same(weight, self.weight):
+            self.quantiles = None
         self.weight = weight
         of_rows, of_held = (None if weight is None or rows is None else weight[rows] for rows in (self.rows, self.held))
-        self.data = xgboost.QuantileDMatrix(self.parts[0], weight=of_rows, **options)
+        known = None
+        if self.quantiles is not None:
+            n_known = self.quantiles.n_columns
+            if n_known < len(self.columns):
+                behind = self.parts[0][:, n_known:]
+                alone = xgboost.QuantileDMatrix(behind, weight=of_rows, **options)
+                self.quantiles = self.quantiles.join(Quantiles.of(alone, behind))
+            known = self.quantiles.reference(options)
+        self.data = xgboost.QuantileDMatrix(self.parts[0], weight=of_rows, ref=known, **options)
         if self.held is not None:
             self.watched = xgboost.QuantileDMatrix(self.parts[1], weight=of_held, ref=self.data, **options)
+
+    def _keep_quantiles(self) -> None:
+        """Remember where the columns are cut, for bins of the same and more columns."""
+        if self.data is None or (self.quantiles is not None and self.quantiles.n_columns == len(self.columns)):
+            return
+        # Of short or very sparse features the quantiles themselves are as much work.
+        self.quantiles = None
+        if 4 * int(self.data.get_quantile_cut()[0][-1]) <= self.parts[0].size:
+            self.quantiles = Quantiles.of(self.data, self.parts[0])
 
 
 def _same(one: np.ndarray | None, other: np.ndarray | None) -> bool:
