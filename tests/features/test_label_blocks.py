@@ -13,7 +13,7 @@ DRUGS = ["二甲双胍片", "阿司匹林", "格列美脲"]
 ALIASES = {"二甲双胍片": ("格华止",)}
 RECORDS = pd.DataFrame(
     {
-        "history": ["服二甲双胍片，格华止", "无特殊", None],
+        "history": ["服用二甲双胍片，格华止", "无特殊", None],
         "talk": [["患者：吃过阿司匹林", "医生：阿司匹林停了，改格列美脲"], [], ["医生：好"]],
         "age": [60, 61, 62],
     }
@@ -51,8 +51,11 @@ def test_what_the_texts_name():
     np.testing.assert_allclose(block("named:history"), np.log1p([[2, 0, 0], [0, 0, 0], [0, 0, 0]]), rtol=1e-6)
     np.testing.assert_allclose(block("named:talk.patient"), np.log1p([[0, 1, 0], [0, 0, 0], [0, 0, 0]]), rtol=1e-6)
     np.testing.assert_allclose(block("named:talk.doctor"), np.log1p([[0, 1, 1], [0, 0, 0], [0, 0, 0]]), rtol=1e-6)
-    assert block("first:history")[0, 0] == np.float32(1 - 1 / len(RECORDS["history"][0]))
-    assert block("first:talk.doctor")[0].tolist() == [0, 1, np.float32(1 - 8 / 12)]
+    assert block("first").tolist()[0] == [np.float32(1 - 2 / len(RECORDS["history"][0])), 1, np.float32(1 - 8 / 12)]
+    np.testing.assert_allclose(block("said:home")[0], np.log1p([1.5, 0, 0]), rtol=1e-6)  # the alias weighs a half
+    np.testing.assert_allclose(block("doctor:stopped")[0], np.log1p([0, 1, 0]), rtol=1e-6)
+    np.testing.assert_allclose(block("doctor:started")[0], np.log1p([0, 0, 1]), rtol=1e-6)
+    assert block("share").tolist() == [[1, 1, 1], [0, 0, 0], [0, 0, 0]]
 
 
 def test_no_names_no_blocks():
