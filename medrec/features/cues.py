@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from medrec.features.tokens import normalize
+
 
 @dataclass(frozen=True)
 class Cue:
@@ -141,7 +143,7 @@ def context_of(before: str, after: str, later: str, heading: str) -> str:
     >>> context_of("", "", "", "出院带药")
     'continued'
     """
-    words = {"before": before, "after": after, "later": later}
+    words = {"before": normalize(before), "after": normalize(after), "later": normalize(later)}
     for kind, rules in _NEAR:
         if any(rule.search(words[place]) for place, rule in rules):
             return kind

@@ -113,4 +113,4 @@ def _strip_salts(name: str) -> str:
 def _is_telling(name: str) -> bool:
     """Whether a name is long enough and no ordinary word."""
     least = LEAST_HAN if _HAN.search(name) else LEAST_LATIN
-    return len(name) >= least and name not in ORDINARY and not name[0].isdigit()
+    return len(name) >= least and name not in ORDINARY and name not in ACIDS and not name[0].isdigit()
