@@ -2,6 +2,7 @@
 
 from medrec.datasets.arff import read_arff
 from medrec.datasets.cdrugred import read_cdrugred
+from medrec.datasets.codiesp import read_codiesp, write_submission
 from medrec.datasets.dataset import KINDS, Dataset
 from medrec.datasets.dialmed import read_dialmed
 from medrec.datasets.jsonl import read_jsonl, write_jsonl
@@ -17,6 +18,7 @@ __all__ = [
     "make_records",
     "read_arff",
     "read_cdrugred",
+    "read_codiesp",
     "read_dialmed",
     "read_jsonl",
     "read_predictions",
@@ -24,4 +26,5 @@ __all__ = [
     "split_records",
     "write_jsonl",
     "write_records",
+    "write_submission",
 ]
