@@ -28,7 +28,7 @@ KINDS = (
     "alias:siblings",
 )
 """The blocks, see ``LearnedAliases``."""
-LEAST_OVERLAP = 0.3
+LEAST_OVERLAP = 0.4
 """Shares of a phrase below this count as none."""
 _ICD = re.compile(r"([a-z]\d[0-9a-z])(?:\.?[0-9a-z]{1,5})?", re.IGNORECASE)
 

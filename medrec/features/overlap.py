@@ -56,7 +56,7 @@ class PhraseOverlap:
     >>> sentences = sentences_of("Absceso perianal, eritematosas.")
     >>> PhraseOverlap(keys, weights).best(sentences).tolist()
     [0.5, 0.0]
-    >>> PhraseOverlap(keys, weights, letters=True).best(sentences).round(2).tolist()
+    >>> PhraseOverlap(keys, weights, letters=True).best(sentences).astype(float).round(2).tolist()
     [0.5, 0.8]
     """
 
