@@ -25,6 +25,7 @@ KINDS = (
     "alias:first",
     "alias:words",
     "alias:letters",
+    "alias:likely",
     "alias:siblings",
 )
 """The blocks, see ``LearnedAliases``."""
@@ -78,8 +79,10 @@ class LearnedAliases:
     alias:sources      log(1 + training records in which the best one was evidence for the label)
     alias:count        log(1 + matches)
     alias:first        1 where the first match stands at the record's beginning, falling to 0 at its end
-    alias:words        the largest share that a sentence has of one of its aliases, by the rarity of the words
+    alias:words        the largest share of one of its aliases that stands together, by the rarity of the words
+                       (``medrec.features.overlap``); shares below 0.4 count as none
     alias:letters      the same by runs of four letters
+    alias:likely       the largest square of such a share times the alias' precision over all spreads
     alias:siblings     the largest ``alias:letters`` of the other labels with the same ICD category (three characters)
     ================== ==========================================================================================
 
@@ -227,7 +230,7 @@ class LearnedAliases:
                     matched + self.strength
                 )
                 if precision > blocks["alias:precision"].get(label, 0.0):
-                    blocks["alias:support"][label] = np.log1p(matched)
+                    blocks["alias:support"][label] = np.log1p(table.matched[match.phrase, match.spread])
                     blocks["alias:sources"][label] = np.log1p(sources)
                 _raise(blocks["alias:precision"], label, precision)
                 if match.spread == 0:
@@ -245,7 +248,16 @@ class LearnedAliases:
             for phrase in np.flatnonzero(best >= LEAST_OVERLAP).tolist():
                 for label in table.counts.get(phrase, ()):
                     _raise(blocks[kind], label, float(best[phrase]))
+                    if kind == "alias:letters":
+                        precision = self._precision(table, phrase, label)
+                        _raise(blocks["alias:likely"], label, float(best[phrase]) ** 2 * precision)
         return blocks
+
+    def _precision(self, table: _Table, phrase: int, label: int, spread: int | None = None) -> float:
+        """The smoothed precision of an alias for a label, at one spread or at any."""
+        spreads = slice(None) if spread is None else slice(spread, spread + 1)
+        hits = max(sum(table.counts[phrase][label][1:][spreads]) - 0.5, 0.0)
+        return (hits + self.strength * self.prior) / (float(table.matched[phrase][spreads].sum()) + self.strength)
 
     def _blocks(self, rows: Sequence[dict[str, dict[int, float]]]) -> list[sp.csr_matrix]:
         members: dict[int, list[int]] = {}

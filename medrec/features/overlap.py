@@ -1,4 +1,4 @@
-"""How much of a phrase stands in a sentence, where it does not stand there whole."""
+"""How much of a phrase stands together in a text, where it does not stand there whole."""
 
 import math
 from collections import Counter
@@ -8,6 +8,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from medrec.features.phrases import Word
+
+WINDOW = 10
+"""Words that count as standing together: those of windows this long in a sentence, each half over the one before."""
 
 
 def word_weights(texts: Iterable[Iterable[Sequence[Word]]]) -> dict[str, float]:
@@ -36,7 +39,7 @@ def word_weights(texts: Iterable[Iterable[Sequence[Word]]]) -> dict[str, float]:
 
 
 class PhraseOverlap:
-    """The share of each phrase that its best sentence has, by the weight of its words.
+    """The share of each phrase that stands within ``WINDOW`` words of a sentence, by the weight of its words.
 
     Parameters
     ----------
@@ -79,18 +82,23 @@ class PhraseOverlap:
         self.phrases = sp.csr_matrix((np.asarray(values, dtype=np.float32), (rows, columns)), shape=shape)
 
     def best(self, sentences: Sequence[Sequence[Word]]) -> np.ndarray:
-        """The share of each phrase in the sentence that has most of it, array (n_phrases,) in [0, 1]."""
+        """The share of each phrase in the window that has most of it, array (n_phrases,) in [0, 1]."""
         best = np.zeros(self.phrases.shape[0], dtype=np.float32)
         rows, columns = [], []
-        for row, sentence in enumerate(sentences):
-            units = {unit for word in {word.stem for word in sentence} for unit in self._units(word)}
+        windows = [
+            sentence[start : start + WINDOW]
+            for sentence in sentences
+            for start in range(0, max(1, len(sentence) - WINDOW // 2), WINDOW // 2)
+        ]
+        for row, window in enumerate(windows):
+            units = {unit for word in {word.stem for word in window} for unit in self._units(word)}
             known = [self.positions[unit] for unit in sorted(units) if unit in self.positions]
             rows += [row] * len(known)
             columns += known
         if not rows:
             return best
         has = sp.csr_matrix(
-            (np.ones(len(rows), dtype=np.float32), (columns, rows)), shape=(self.phrases.shape[1], len(sentences))
+            (np.ones(len(rows), dtype=np.float32), (columns, rows)), shape=(self.phrases.shape[1], len(windows))
         )
         shared = sp.coo_matrix(self.phrases @ has)
         np.maximum.at(best, shared.row, shared.data)

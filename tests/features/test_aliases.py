@@ -52,6 +52,7 @@ def test_precision_is_smoothed_and_takes_half_a_record_off(ulcers):
     assert found["alias:count"][0] == pytest.approx(np.log(2))
     assert found["alias:first"][0] == pytest.approx(1 - 1 / 3)
     assert found["alias:words"][0] == found["alias:letters"][0] == pytest.approx(1)
+    assert found["alias:likely"][0] == pytest.approx(5.6 / 9)
     found = blocks_of(fitted(ulcers, strength=3.0, prior=0.5), "ulcera duodenal")
     assert found["alias:precision"][0] == pytest.approx((5.5 + 1.5) / (8 + 3))
 

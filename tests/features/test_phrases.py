@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medrec.features.overlap import PhraseOverlap, word_weights
+from medrec.features.overlap import WINDOW, PhraseOverlap, word_weights
 from medrec.features.phrases import NEAR, PhraseFinder, Word, key_of, sentences_of, stem
 
 WORDS = st.sampled_from(["masa", "renal", "dolor", "quiste", "fiebre"])
@@ -113,11 +113,19 @@ def test_overlap_is_the_best_share_by_weight(keys, sentences, letters):
     for phrase, key in enumerate(keys):
         weight = {word: weights.get(word, weights[""]) for word in key}
         shares = [0.0]
-        for sentence in sentences:
+        for sentence in sentences:  # shorter than a window
             there = {unit for word in sentence for unit in units(word)}
             kept = sum(weight[word] * np.mean([unit in there for unit in units(word)]) for word in key)
             shares.append(kept / sum(weight.values()))
         assert best[phrase] == pytest.approx(max(shares), abs=1e-5)
+
+
+def test_words_far_apart_do_not_add_up():
+    overlap = PhraseOverlap([("masa", "renal")], {"": 1.0})
+    for between in range(25):
+        share = overlap.best(as_words([["x", "masa", *["y"] * between, "renal", "z"]]))[0]
+        assert share == (1.0 if between < WINDOW // 2 else pytest.approx(share))
+        assert share == (0.5 if between > WINDOW - 2 else pytest.approx(share))
 
 
 def test_rarer_words_weigh_more():
