@@ -2,6 +2,7 @@
 
 from medrec.datasets.arff import read_arff
 from medrec.datasets.cdrugred import read_cdrugred
+from medrec.datasets.codiesp import read_codiesp, write_submission
 from medrec.datasets.dataset import KINDS, Dataset
 from medrec.datasets.dialmed import read_dialmed
 from medrec.datasets.gamenet import read_gamenet
@@ -19,6 +20,7 @@ __all__ = [
     "make_records",
     "read_arff",
     "read_cdrugred",
+    "read_codiesp",
     "read_dialmed",
     "read_gamenet",
     "read_jsonl",
@@ -28,4 +30,5 @@ __all__ = [
     "split_records",
     "write_jsonl",
     "write_records",
+    "write_submission",
 ]

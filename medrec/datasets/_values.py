@@ -166,6 +166,32 @@ def as_drugs(value: Any, known: "set[str] | None") -> list[str]:
     return list(drugs)
 
 
+def as_evidence(value: Any) -> list[list[str]]:
+    """``[drug, words]`` pairs: the words of a record that justify one of its drugs.
+
+    Examples
+    --------
+    >>> as_evidence([["k26.9", " ulcus duodenal"]]), as_evidence(None)
+    ([['k26.9', 'ulcus duodenal']], [])
+    """
+    if value is None:
+        return []
+    if not isinstance(value, (list, tuple)):
+        raise ValueError(f"must be a list of [drug, words]; got {shown(value)}")
+    pairs = []
+    for item in value:
+        if (
+            not isinstance(item, (list, tuple))
+            or len(item) != 2
+            or not all(isinstance(part, str) and part.strip() for part in item)
+        ):
+            raise ValueError(
+                f"must be a list of [drug, words], both texts and neither blank; got an item {shown(item)}"
+            )
+        pairs.append([item[0].strip(), item[1].strip()])
+    return pairs
+
+
 def cut_names(text: str, known: "set[str] | None") -> list[str]:
     """Cut a string into known names with delimiters between them, the longest names first.
 
@@ -212,6 +238,7 @@ CLEANERS: dict[str, Callable[[Any], Any]] = {
     "number": as_number,
     "date": as_date,
     "birthdate": as_date,
+    "evidence": as_evidence,
 }
 """The function that cleans a value of each kind."""
 

@@ -19,6 +19,7 @@ KINDS = {
     "number": "a number; None where missing",
     "date": "date of the visit, as 2015-03 or 2015-03-02",
     "birthdate": "date of birth; features hold the age at the visit's date",
+    "evidence": "list of [drug, words]: words of the record that justify a drug; read in training only",
 }
 """The kinds a column of ``Dataset.records`` can have in ``Dataset.schema``."""
 

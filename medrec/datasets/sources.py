@@ -8,6 +8,7 @@ from typing import Any
 from medrec._checks import InputError
 from medrec.datasets.arff import read_arff
 from medrec.datasets.cdrugred import parse_cdrugred, read_cdrugred
+from medrec.datasets.codiesp import read_codiesp
 from medrec.datasets.dataset import Dataset, interactions_frame
 from medrec.datasets.dialmed import read_dialmed
 from medrec.datasets.gamenet import read_gamenet
@@ -37,6 +38,7 @@ FORMATS: dict[str, Callable[..., Dataset]] = {
     "dialmed": read_dialmed,
     "jsonl": read_jsonl,
     "arff": read_arff,
+    "codiesp": read_codiesp,
     "uci-diabetes": read_uci_diabetes,
     "mimic": read_mimic,
     "gamenet": read_gamenet,
@@ -51,8 +53,8 @@ def load(source: str | os.PathLike[str], **options: Any) -> Dataset:
     Parameters
     ----------
     source : str
-        ``cdrugred:FILE``, ``dialmed:FILE``, ``jsonl:FILE``, ``arff:FILE``, ``uci-diabetes:FILE``, ``mimic:DIR``,
-        ``gamenet:DIR`` or ``synthetic:records=2000,seed=0``.
+        ``cdrugred:FILE``, ``dialmed:FILE``, ``jsonl:FILE``, ``arff:FILE``, ``codiesp:FILE``, ``uci-diabetes:FILE``,
+        ``mimic:DIR``, ``gamenet:DIR`` or ``synthetic:records=2000,seed=0``.
     **options
         Options of the reader, such as ``masks="keep"`` of ``read_dialmed`` or ``labels="atc3"`` of ``read_mimic``.
 

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import pandas as pd
 import scipy.sparse as sp
 
+from medrec.features.aliases import LearnedAliases
 from medrec.features.mentions import NamesPart
 
 
@@ -29,4 +30,7 @@ def make_label_parts(
     schema: Mapping[str, str], drug_names: Sequence[str], aliases: Mapping[str, Sequence[str]] | None
 ) -> list[LabelPart]:
     """The label parts that the schema gives reason for; see ``RecordVectorizer``."""
-    return [NamesPart(schema, drug_names, aliases)]
+    parts: list[LabelPart] = [NamesPart(schema, drug_names, aliases)]
+    if "evidence" in schema.values():
+        parts.append(LearnedAliases(schema, drug_names))
+    return parts

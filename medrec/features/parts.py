@@ -324,6 +324,6 @@ def make_parts(
             parts[f"{column}:year"] = NumberPart(column, "year")
         elif kind == "birthdate":
             parts[f"{column}:age"] = NumberPart(column, "age", reference=reference)
-        else:
+        elif kind != "evidence":
             raise ValueError(f"RecordVectorizer: column {column!r} has an unknown kind {kind!r}.")
     return parts

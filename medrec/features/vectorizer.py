@@ -30,13 +30,15 @@ class RecordVectorizer(TransformerMixin, BaseEstimator):
     date         year, standardised
     birthdate    age in years at the record's first ``date`` column (at the latest date seen in training
                  where it has none), as a number
+    evidence     none of its own: what it teaches of the drugs' names is in the label blocks (``LearnedAliases``);
+                 read in ``fit`` only, with ``drug_names`` only
     ============ ==================================================================================
 
     Everything is learned from the rows given to ``fit`` alone; what was never seen there has no column.
 
     Given the names of the drugs, the matrix ends in *label blocks*: ``len(label_block_names())`` blocks of one
-    column a drug, in label order, that say where and how the record names it. They need no training, so that a drug
-    never prescribed there has its columns, too.
+    column a drug, in label order, that say where and how the record names it. Names need no training, so that a drug
+    never prescribed there has its columns, too; aliases are learned from a column of kind ``evidence``, out of fold.
 
     Parameters
     ----------
@@ -163,7 +165,7 @@ class RecordVectorizer(TransformerMixin, BaseEstimator):
     def transform(self, X: pd.DataFrame) -> sp.csr_matrix:
         """Features of records, CSR ``float32`` of shape (n_records, n_features_out_)."""
         check_is_fitted(self)
-        records = self._check(X)
+        records = self._check(X, fitted=True)
         blocks = [part.transform(records) for part in self.parts_.values()]
         blocks += [block for part in self.label_parts_ for block in part.transform(records)]
         return _stack(blocks, len(records))
@@ -191,12 +193,13 @@ class RecordVectorizer(TransformerMixin, BaseEstimator):
         tags.input_tags.allow_nan = True
         return tags
 
-    def _check(self, X: Any) -> pd.DataFrame:
+    def _check(self, X: Any, *, fitted: bool = False) -> pd.DataFrame:
         if not isinstance(X, pd.DataFrame):
             raise ValueError(
                 f"RecordVectorizer: records must be a DataFrame; got {type(X).__name__}. Pass dataset.records."
             )
-        missing = [column for column in self.schema if column not in X.columns]
+        needed = [column for column, kind in self.schema.items() if kind != "evidence" or not fitted]
+        missing = [column for column in needed if column not in X.columns]
         if missing:
             raise ValueError(
                 f"RecordVectorizer: records lack the column {missing[0]!r} of the schema; they have "

@@ -38,7 +38,7 @@ def evaluate(
     scores : array of shape (n_records, n_labels), optional
     preset : str, default="chip2025"
         ``sklearn``, ``chip2025``, ``gamenet``, ``gamenet_visits``, ``pyhealth``, ``dialmed``,
-        ``dialmed_batch8`` or ``caml``; see ``medrec.metrics.PRESETS``.
+        ``dialmed_batch8``, ``caml`` or ``codiesp``; see ``medrec.metrics.PRESETS``.
     groups : array of shape (n_records,), optional
         Patient of each record, for the intervals (and for ``gamenet``'s averages); by default each
         record is its own patient.

@@ -122,6 +122,11 @@ def _caml(evidence: Evidence) -> Figures:
     return figures
 
 
+def _codiesp(evidence: Evidence) -> Figures:
+    figures = {metric: evidence.micro(metric) for metric in ("precision", "recall", "f1")}
+    return {"map": evidence.ranking(), **figures} if evidence.has_scores else figures
+
+
 PRESETS = {
     preset.name: preset
     for preset in (
@@ -161,6 +166,11 @@ PRESETS = {
             _caml,
             threshold=0.5,
             top=(5, 8, 15),
+        ),
+        Preset(
+            "codiesp",
+            "mean over cases with codes of the average precision of their ranking; micro (CLEF eHealth 2020)",
+            _codiesp,
         ),
     )
 }

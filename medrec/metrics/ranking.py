@@ -18,6 +18,9 @@ def average_precision(Y: Any, scores: Any) -> np.ndarray:
 
     so labels of equal score share the last rank among them, as in scikit-learn.
 
+    Where every true label has a column, :math:`y` counts all of them, so that labels that no model could know of count
+    as missed; this is the official measure of CodiEsp (its mean over cases, ``prauc``, is the official MAP).
+
     Parameters
     ----------
     Y : sparse or dense 0/1 matrix of shape (n_records, n_labels)

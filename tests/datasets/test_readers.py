@@ -137,6 +137,7 @@ VALUES = {
     "number": st.one_of(st.just(float("nan")), st.floats(allow_nan=False, allow_infinity=False)),
     "date": st.one_of(st.none(), st.dates().map(str)),
     "birthdate": st.one_of(st.none(), st.dates().map(str)),
+    "evidence": st.lists(st.lists(WORD, min_size=2, max_size=2), max_size=2),
 }
 
 

@@ -105,6 +105,19 @@ def restate_caml(Y, Z, scores, groups):
     return figures
 
 
+def restate_codiesp(Y, Z, scores, groups):
+    precisions = []
+    for y, s in zip(Y, scores):
+        gold, hits, total = set(np.flatnonzero(y)), 0, 0.0
+        for rank, code in enumerate(sorted(range(len(s)), key=lambda code: -s[code]), start=1):
+            if code in gold:
+                hits += 1
+                total += hits / rank
+        precisions += [total / len(gold)] if gold else []
+    figures = micro(Y, Z)
+    return {"map": np.mean(precisions), **{key: figures[key] for key in ("precision", "recall", "f1")}}
+
+
 RESTATED = {name.removeprefix("restate_"): value for name, value in dict(globals()).items() if "restate_" in name}
 
 
