@@ -148,7 +148,7 @@ def test_names_are_read_when_asked():
 def test_what_is_no_option_or_model_is_named():
     with pytest.raises(
         ValueError,
-        match="model must be one of binary-relevance, .*stacked, stacked-binary-relevance; got 'forest'",
+        match=r"model must be one of binary-relevance, .*stacked, stacked-binary-relevance; got 'forest'",
     ):
         make_recommender("forest", schema=SCHEMA)
     with pytest.raises(ValueError, match=r"no option 'smooth'; there are .*'smoothing'"):
