@@ -37,7 +37,7 @@ class LabelStatistics:
         ``smoothing`` is :math:`s`, in records.
         """
         sets = sets.astype(np.float64)
-        weight = np.ones(sets.shape[0]) if weight is None else weight
+        weight = np.ones(sets.shape[0]) if weight is None else np.asarray(weight, dtype=np.float64)
         together = sp.csr_matrix(sets.T @ (sp.diags(weight) @ sets))
         count = together.diagonal()
         together.setdiag(0.0)

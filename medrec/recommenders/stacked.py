@@ -22,8 +22,6 @@ from medrec.recommenders.pair_booster import PairBooster
 from medrec.recommenders.pair_features import LabelStatistics, PairFeatures, candidate_pairs, split_blocks
 from medrec.recommenders.prior import PriorRecommender
 
-LEAST = 1e-6
-"""Probabilities are kept this far from 0 and 1 before they become log-odds."""
 BATCH = 4096
 """Records that are scored at once."""
 DEFAULT_BASES = ("logistic", "svm", "neighbors", "lightgbm-fast")
@@ -37,7 +35,7 @@ class StackedRecommender(BaseRecommender):
 
     .. math:: m_{rl} = w_0 + \sum_b w_b \operatorname{logit} p_b(l \mid r) ,
 
-    and a ``PairBooster``, one LightGBM for all drugs, starts at that margin and corrects it from what is known of the
+    where :math:`p_b` is kept half a record in :math:`n` away from 0 and 1; and a ``PairBooster``, one LightGBM for all drugs, starts at that margin and corrects it from what is known of the
     pair: score, rank and distance to the best of every base; the expected size of the set and what is expected to
     stand before the drug; how frequent the drug is, and how usual beside the other candidates; rivals of its class;
     what the record says about the drug (label blocks); a few columns of the record. Only candidates are looked at:
@@ -134,16 +132,16 @@ class StackedRecommender(BaseRecommender):
         self, X: Any, sets: sp.csr_matrix, folds: Folds, weight: np.ndarray | None, groups: Any
     ) -> np.ndarray:
         self._check_options(X.shape[1], sets.shape[1])
-        self.n_labels_ = sets.shape[1]
+        self.n_records_, self.n_labels_ = sets.shape
         own, blocks = split_blocks(X, len(self.label_blocks), sets.shape[1])
         names, bases = self._make_bases()
         self.bases_, self.calibrators_, log_odds = [], [], []
         for base in progress(bases, desc="bases", show=self.verbose):
             scores = base._fit_scores(own, sets, folds, weight, groups)
             calibrator = PlattCalibrator().fit(scores, sets, sample_weight=weight)
-            log_odds.append(_log_odds(calibrator, scores))
             self.bases_.append(base)
             self.calibrators_.append(calibrator)
+            log_odds.append(self._log_odds(calibrator, scores))
         size = sp.csr_matrix(np.diff(sets.indptr)[:, None].astype(np.float64))
         self.context_ = choose_columns(own, size, np.arange(len(sets.indptr) - 1), self.n_context)
         self.base_names_ = names
@@ -198,7 +196,7 @@ class StackedRecommender(BaseRecommender):
     def describe_pairs(self, X: Any) -> "DescribedPairs":
         """What the pair model sees of records ``X`` (n_records, n_features)."""
         own, blocks = split_blocks(X, len(self.label_blocks), self.n_labels_)
-        log_odds = np.stack([_log_odds(one, base._scores(own)) for base, one in zip(self.bases_, self.calibrators_)])
+        log_odds = np.stack([self._log_odds(one, base._scores(own)) for base, one in zip(self.bases_, self.calibrators_)])
         rows, labels = candidate_pairs(log_odds, blocks, self.n_candidates)
         pairs = self.pair_features().describe(log_odds, self.statistics_, blocks, self._context(own), rows, labels)
         return DescribedPairs(log_odds, rows, labels, pairs)
@@ -211,6 +209,11 @@ class StackedRecommender(BaseRecommender):
             context=[str(column) for column in self.context_],
             classes=self.classes_of_,
         )
+
+    def _log_odds(self, calibrator: PlattCalibrator, scores: np.ndarray) -> np.ndarray:
+        """Calibrated log-odds; n records bear no surer word on a drug than half a success in n."""
+        least = 0.5 / (self.n_records_ + 1)
+        return logit(np.clip(calibrator.transform(scores), least, 1 - least))
 
     def _context(self, own: Any) -> np.ndarray:
         columns = own[:, self.context_]
@@ -285,10 +288,6 @@ class DescribedPairs:
     rows: np.ndarray
     labels: np.ndarray
     pairs: np.ndarray
-
-
-def _log_odds(calibrator: PlattCalibrator, scores: np.ndarray) -> np.ndarray:
-    return logit(np.clip(calibrator.transform(scores), LEAST, 1 - LEAST))
 
 
 def _fit_average(seen: np.ndarray, target: np.ndarray, weight: np.ndarray | None, rows: np.ndarray) -> np.ndarray:

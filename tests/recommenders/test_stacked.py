@@ -24,6 +24,12 @@ def problem(seed=0, n_records=120, n_labels=6):
     return sp.csr_matrix(X), Y, rng.integers(0, 60, size=n_records)
 
 
+def products(seed=2, n_records=500):
+    """One drug is a product, which trees see and lines do not; others are lines."""
+    X = np.random.default_rng(seed).normal(size=(n_records, 6))
+    return X, np.column_stack([X[:, 0] * X[:, 1] > 0, X[:, 2] + X[:, 3] > 0, X[:, 4] > X[:, 5]]).astype(int)
+
+
 def test_the_average_is_a_logistic_regression_of_the_bases_out_of_fold():
     """Without trees, the same as fitting each base by hand on the same folds and averaging by scikit-learn."""
     X, Y, groups = problem()
@@ -33,8 +39,8 @@ def test_the_average_is_a_logistic_regression_of_the_bases_out_of_fold():
     for base in (BinaryRelevanceRecommender("logistic"), NeighborRecommender()):
         scores = np.zeros(Y.shape)
         for train, test in folds:  # a base without inner folds, fitted on the other patients
-            scores[test] = clone(base).set_params(cv=None).fit(X[train], Y[train])._scores(X[test])
-        seen.append(logit(np.clip(PlattCalibrator().fit(scores, Y).transform(scores), 1e-6, 1 - 1e-6)))
+            scores[test] = clone(base).set_params(cv=None).fit(X[train], Y[train], groups[train])._scores(X[test])
+        seen.append(logit(np.clip(PlattCalibrator().fit(scores, Y).transform(scores), 0.5 / 121, 1 - 0.5 / 121)))
     seen = np.stack(seen)
     pairs = seen.reshape(2, -1).T
     expected = LogisticRegression(C=1.0, max_iter=1000).fit(pairs, Y.ravel())
@@ -46,8 +52,8 @@ def test_the_average_is_a_logistic_regression_of_the_bases_out_of_fold():
 
 
 def test_corrections_are_the_trees_of_the_pairs():
-    X, Y, groups = problem()
-    stacked = StackedRecommender(["svm", "neighbors"], n_candidates=3, decision="threshold").fit(X, Y, groups)
+    X, Y = products()
+    stacked = StackedRecommender(["svm", "neighbors"], n_candidates=2, decision="threshold").fit(X, Y)
     assert stacked.pairs_.n_iter_ > 0
     described = stacked.describe_pairs(X[:9])
     margin = stacked.weights_[0] + np.tensordot(stacked.weights_[1:], described.log_odds, axes=1)
@@ -68,10 +74,7 @@ def test_no_patient_sees_himself():
 
 
 def test_better_than_each_base_on_what_neither_knows_alone():
-    """One drug is a product, which trees see and lines do not; others are lines: the stack has both."""
-    rng = np.random.default_rng(2)
-    X = rng.normal(size=(500, 6))
-    Y = np.column_stack([X[:, 0] * X[:, 1] > 0, X[:, 2] + X[:, 3] > 0, X[:, 4] > X[:, 5]]).astype(int)
+    X, Y = products()
     train, test = slice(300), slice(300, 500)
     loss = {}
     for name, model in {
@@ -84,33 +87,33 @@ def test_better_than_each_base_on_what_neither_knows_alone():
     assert loss["stacked"] < min(loss["logistic"], loss["lightgbm"]) - 0.02
 
 
-def notes(n_records=240, n_drugs=12, seed=0):
-    """Notes that name drugs as continued (given) or stopped (not given); the last drug is in test notes only."""
+def notes(n_records=400, n_drugs=50, n_new=5, seed=0):
+    """Notes that name two drugs, one continued (given) and one stopped; the last drugs only in the last quarter."""
     rng = np.random.default_rng(seed)
-    names = [f"药物{letter}片" for letter in "甲乙丙丁戊己庚辛壬癸子丑"[:n_drugs]]
+    letters = list("甲乙丙丁戊己庚辛壬癸")
+    names = [f"{letters[at // 10]}{letters[at % 10]}霉素片" for at in range(n_drugs)]
     texts, sets = [], np.zeros((n_records, n_drugs), dtype=int)
     for row in range(n_records):
-        known = n_drugs - 1 if row < n_records * 3 // 4 else n_drugs
-        kept, stopped = rng.permutation(known)[:2]
-        if row >= n_records * 3 // 4 and row % 2:
-            kept, stopped = n_drugs - 1, rng.integers(n_drugs - 1)
+        late = row >= n_records * 3 // 4
+        kept, stopped = rng.permutation(n_drugs - n_new)[:2]
+        if late and row % 2:
+            kept = n_drugs - 1 - rng.integers(n_new)
         texts.append(f"患者病情平稳。继续口服{names[kept]}。停用{names[stopped]}。")
         sets[row, kept] = 1
     return pd.DataFrame({"note": texts}), sets, names
 
 
-def test_a_drug_never_seen_in_training_is_recommended_where_the_text_names_it():
+def test_drugs_never_seen_in_training_are_recommended_where_the_text_names_them():
     records, sets, names = notes()
-    train, test = slice(180), slice(180, 240)
-    pipeline = make_recommender("stacked", schema={"note": "text"}, drug_names=names, bases=["logistic", "neighbors"])
-    pipeline.fit(records.iloc[train], sets[train])
-    assert not sets[train, -1].any()
-    found = pipeline.predict(records.iloc[test])
-    named = sets[test, -1] == 1
-    assert found[named, -1].mean() > 0.6
-    assert found[~named, -1].mean() < 0.1
-    blind = make_recommender("stacked", schema={"note": "text"}, drug_names=names, bases=["logistic"], names=False)
-    assert not blind.fit(records.iloc[train], sets[train]).predict(records.iloc[test])[:, -1].any()
+    train, test, new = slice(300), slice(300, 400), slice(45, 50)
+    assert not sets[train, new].any()
+    options = {"schema": {"note": "text"}, "drug_names": names, "bases": ["logistic", "neighbors"]}
+    found = make_recommender("stacked", **options).fit(records.iloc[train], sets[train]).predict(records.iloc[test])
+    truth = sets[test, new]
+    assert found[:, new][truth == 1].mean() > 0.6
+    assert found[:, new][truth == 0].mean() < 0.02
+    blind = make_recommender("stacked", **options, names=False).fit(records.iloc[train], sets[train])
+    assert not blind.predict(records.iloc[test])[:, new].any()
 
 
 def test_classes_come_by_name():
