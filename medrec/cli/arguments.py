@@ -7,8 +7,8 @@ from typing import Any
 from medrec._version import __version__
 
 SOURCES = (
-    "SOURCE is FORMAT:PATH - cdrugred:FILE, dialmed:FILE, jsonl:FILE, arff:FILE, uci-diabetes:FILE, mimic:DIR, "
-    "gamenet:DIR, or synthetic:records=2000,seed=0 for generated records."
+    "SOURCE is FORMAT:PATH - cdrugred:FILE, dialmed:FILE, jsonl:FILE, arff:FILE, codiesp:FILE, uci-diabetes:FILE, "
+    "mimic:DIR, gamenet:DIR, or synthetic:records=2000,seed=0 for generated records."
 )
 MODELS = ("binary-relevance", "chain", "neighbors", "prior", "stacked", "stacked-binary-relevance")
 BASES = ("logistic", "svm", "lightgbm", "lightgbm-fast", "xgboost", "xgboost-fast")

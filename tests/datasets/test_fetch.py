@@ -19,10 +19,11 @@ import pytest
 
 from medrec._checks import InputError
 from medrec.cli import main
-from medrec.datasets import fetch
+from medrec.datasets import fetch, load
 from medrec.datasets.fetch import Known, Public, Remote
 from tests._data import data_path
 
+PUBLISHED = fetch.PUBLIC
 BIG = bytes(range(256)) * 4000  # a million bytes, sixteen blocks
 
 
@@ -352,6 +353,23 @@ class TestArchives:
         with pytest.raises(InputError, match=says):
             get(tmp_path)
         assert not (tmp_path / "evil").exists()
+
+    def test_codiesp_as_published_is_read(self, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        members = {}
+        for part in ("train", "dev", "test"):
+            top = f"final_dataset_v4_to_publish/{part}/"
+            members[f"{top}text_files/S1-1.txt"] = b"fiebre y tos"
+            members[f"{top}{part}D.tsv"] = b"S1-1\tr50.9\n"
+            members[f"{top}{part}P.tsv"] = b"S1-1\tbw03zzz\n"
+            members[f"{top}{part}X.tsv"] = b"S1-1\tDIAGNOSTICO\tr50.9\tfiebre\t0 6\n"
+        (remote,) = PUBLISHED["codiesp"].files.values()
+        site.files = {"codiesp.zip": packed(**members)}
+        files = {"codiesp.zip": Remote("codiesp.zip", parts=remote.parts)}
+        monkeypatch.setattr(fetch, "PUBLIC", {"tiny": Public("about", "CC BY 4.0", site.base, files)})
+        get(tmp_path)
+        data = load(f"codiesp:{tmp_path / 'tiny' / 'final_dataset_v4_to_publish' / 'train'}")
+        assert data.ids.tolist() == ["S1-1"]
+        assert data.drug_names.tolist() == ["r50.9"]
 
     def test_too_large(self, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.publish(monkeypatch, site, packed(**{"d.csv": b"0" * 10_000}), d_csv=Known())
