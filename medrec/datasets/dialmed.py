@@ -1,6 +1,7 @@
 """DialMed: Chinese doctor–patient dialogues and the drugs recommended in them."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from medrec.datasets.cdrugred import sets_from_names
 from medrec.datasets.dataset import Dataset, interactions_frame
 
 MASK = "[MASK]"
+AROUND = re.compile(rf".{{0,10}}(?:{re.escape(MASK)}.{{0,10}})+", re.DOTALL)
+"""Masks with the characters around them."""
 NO_DISEASE = ("无", "其他疾病或无确诊")
 
 
@@ -72,7 +75,8 @@ def read_dialmed(path: str | os.PathLike[str], *, masks: str = "drop") -> Datase
     schema = {"disease": "codes", "dialog": "dialogue"}
     if masks == "keep":
         records["mask_count"] = counts
-        schema["mask_count"] = "number"
+        records["mask_context"] = ["\n".join(AROUND.findall("\n".join(dialogue))) for dialogue in dialogues]
+        schema |= {"mask_count": "number", "mask_context": "text"}
     table = source.parent / "ddi.json"
     ddi = interactions_frame(_read_ddi(table)) if table.exists() else None
     table = source.parent / "medication_normalization.json"
