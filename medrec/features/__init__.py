@@ -1,5 +1,6 @@
 """Features: records in, one sparse matrix with named columns out."""
 
+from medrec.features.matcher import NameMatcher
 from medrec.features.vectorizer import RecordVectorizer
 
-__all__ = ["RecordVectorizer"]
+__all__ = ["NameMatcher", "RecordVectorizer"]

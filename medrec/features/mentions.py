@@ -1,7 +1,7 @@
 """What a record says about each drug: which texts name it, how clearly, and what is said of it there."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,37 @@ from medrec.features.parts import SIDES, read_column
 
 VOICES = {"text": "said", "patient": "patient", "doctor": "doctor"}
 """Who says it, by how a text is read: the writer of the record, or a side of a dialogue."""
+
+
+class Mention(NamedTuple):
+    """A name in a record.
+
+    Parameters
+    ----------
+    row : int
+        Position of the record.
+    text : str
+        Which text: a column, or ``COLUMN.patient`` and ``COLUMN.doctor``, the turns of one side, a line each.
+    start, end : int
+        Its characters in that text.
+    labels : tuple of int
+        The drugs that it may stand for.
+    full : int
+        The drug whose full name it is; -1 where it is another name.
+    kind : str
+        Its context, one of ``cues.KINDS``.
+    place : float
+        1 at the beginning of the text, falling to 0 at its end.
+    """
+
+    row: int
+    text: str
+    start: int
+    end: int
+    labels: tuple[int, ...]
+    full: int
+    kind: str
+    place: float
 
 
 class NamesPart:
@@ -76,24 +107,30 @@ class NamesPart:
         self.full_names_ = {fold(name)[0].strip(): label for label, name in enumerate(self.drug_names)}
         return self.transform(records)
 
+    def mentions(self, records: pd.DataFrame) -> Iterator[Mention]:
+        """Every name in the records, text by text; what the blocks are made of."""
+        for text_name, (column, read) in self.texts.items():
+            for row, text in enumerate(read_column(records, column, read)):
+                matches = self.matcher_.find(text)
+                for match, kind in zip(matches, contexts(text, matches)):
+                    full, place = self.full_names_.get(match.pattern, -1), 1 - match.start / len(text)
+                    yield Mention(row, text_name, match.start, match.end, match.labels, full, kind, place)
+
     def transform(self, records: pd.DataFrame) -> list[sp.csr_matrix]:
         """The blocks in the order of ``kinds``, each CSR ``float32`` (n_records, n_labels)."""
         blocks: list[dict[tuple[int, int], float]] = [{} for _ in self.kinds]
         place = {kind: at for at, kind in enumerate(self.kinds)}
         meanings: list[set[tuple[int, ...]]] = [set() for _ in range(len(records))]
-        for text_name, (column, read) in self.texts.items():
-            named, first = blocks[place[f"named:{text_name}"]], blocks[place["first"]]
-            said = {kind: blocks[place[f"{VOICES[read]}:{kind}"]] for kind in KINDS}
-            for row, text in enumerate(read_column(records, column, read)):
-                matches = self.matcher_.find(text)
-                for match, kind in zip(matches, contexts(text, matches)):
-                    meanings[row].add(match.labels)
-                    full, part = self.full_names_.get(match.pattern, -1), 0.5 / len(match.labels)
-                    for label in match.labels:
-                        at = row, label
-                        named[at] = named.get(at, 0.0) + 1
-                        said[kind][at] = said[kind].get(at, 0.0) + (1.0 if label == full else part)
-                        first[at] = max(first.get(at, 0.0), 1 - match.start / len(text))
+        for mention in self.mentions(records):
+            meanings[mention.row].add(mention.labels)
+            named = blocks[place[f"named:{mention.text}"]]
+            said = blocks[place[f"{VOICES[self.texts[mention.text][1]]}:{mention.kind}"]]
+            first = blocks[place["first"]]
+            for label in mention.labels:
+                at = mention.row, label
+                named[at] = named.get(at, 0.0) + 1
+                said[at] = said.get(at, 0.0) + (1.0 if label == mention.full else 0.5 / len(mention.labels))
+                first[at] = max(first.get(at, 0.0), mention.place)
         for kind, block in zip(self.kinds, blocks):
             if kind not in ("share", "first"):
                 block.update((at, np.log1p(value)) for at, value in block.items())

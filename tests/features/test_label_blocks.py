@@ -63,6 +63,19 @@ def test_what_the_texts_name():
     assert block("share").tolist() == [[1, 1, 1], [0, 0, 0], [0, 0, 0]]
 
 
+def test_mentions_say_where():
+    part = NamesPart(SCHEMA, DRUGS, ALIASES)
+    part.fit_transform(RECORDS)
+    found = [(m.row, m.text, m.start, m.end, m.labels, m.full, m.kind) for m in part.mentions(RECORDS)]
+    assert found == [
+        (0, "history", 2, 7, (0,), 0, "home"),
+        (0, "history", 8, 11, (0,), -1, "home"),
+        (0, "talk.patient", 2, 6, (1,), 1, "other"),
+        (0, "talk.doctor", 0, 4, (1,), 1, "stopped"),
+        (0, "talk.doctor", 8, 12, (2,), 2, "started"),
+    ]
+
+
 def test_no_names_no_blocks():
     plain = RecordVectorizer(SCHEMA, min_df=1)
     assert plain.label_block_names() == ()
