@@ -196,7 +196,9 @@ class StackedRecommender(BaseRecommender):
     def describe_pairs(self, X: Any) -> "DescribedPairs":
         """What the pair model sees of records ``X`` (n_records, n_features)."""
         own, blocks = split_blocks(X, len(self.label_blocks), self.n_labels_)
-        log_odds = np.stack([self._log_odds(one, base._scores(own)) for base, one in zip(self.bases_, self.calibrators_)])
+        log_odds = np.stack(
+            [self._log_odds(one, base._scores(own)) for base, one in zip(self.bases_, self.calibrators_)]
+        )
         rows, labels = candidate_pairs(log_odds, blocks, self.n_candidates)
         pairs = self.pair_features().describe(log_odds, self.statistics_, blocks, self._context(own), rows, labels)
         return DescribedPairs(log_odds, rows, labels, pairs)
