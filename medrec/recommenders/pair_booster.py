@@ -17,7 +17,7 @@ class PairBooster(BaseEstimator):
 
     Parameters
     ----------
-    n_estimators : int, default=200
+    n_estimators : int, default=400
         Rounds at most; 0 leaves margins as they are.
     learning_rate : float, default=0.05
         Shrinkage of each round.
@@ -59,7 +59,7 @@ class PairBooster(BaseEstimator):
     def __init__(
         self,
         *,
-        n_estimators: int = 200,
+        n_estimators: int = 400,
         learning_rate: float = 0.05,
         num_leaves: int = 7,
         min_child_samples: int = 20,

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from medrec._progress import progress
 from medrec.decision import PlattCalibrator
 from medrec.recommenders.base import BaseRecommender
-from medrec.recommenders.bases import BASES
+from medrec.recommenders.bases import make_base
 from medrec.recommenders.binary_relevance import BinaryRelevanceRecommender
 from medrec.recommenders.columns import choose_columns
 from medrec.recommenders.folds import Folds
@@ -35,8 +35,8 @@ class StackedRecommender(BaseRecommender):
 
     .. math:: m_{rl} = w_0 + \sum_b w_b \operatorname{logit} p_b(l \mid r) ,
 
-    where :math:`p_b` is kept half a record in :math:`n` away from 0 and 1; and a ``PairBooster``, one LightGBM for all drugs, starts at that margin and corrects it from what is known of the
-    pair: score, rank and distance to the best of every base; the expected size of the set and what is expected to
+    where :math:`p_b` is kept half a record in :math:`n` away from 0 and 1; and a ``PairBooster``, one LightGBM for all
+    drugs, starts at that margin and corrects it from what is known of the pair: score, rank and distance to the best of every base; the expected size of the set and what is expected to
     stand before the drug; how frequent the drug is, and how usual beside the other candidates; rivals of its class;
     what the record says about the drug (label blocks); a few columns of the record. Only candidates are looked at:
     the best of each base, and every drug that the record names. All of it is cross-fitted on the same folds, so
@@ -48,8 +48,9 @@ class StackedRecommender(BaseRecommender):
     Parameters
     ----------
     bases : sequence of str or recommender, default=("logistic", "svm", "neighbors", "lightgbm-fast")
-        Names of ``BASES`` (binary relevance on it), ``"neighbors"``, ``"prior"``, or recommenders of this package.
-        They see the columns of ``X`` before the label blocks. Weights by drug are refused where a base refuses them.
+        What ``make_base`` takes (binary relevance on it; ``"xgboost-fast"`` is worth adding where XGBoost is there),
+        ``"neighbors"``, ``"prior"``, or recommenders of this package. They see the columns of ``X`` before the label
+        blocks. Weights by drug are refused where a base refuses them.
     pairs : PairBooster, optional
         The model over pairs; ``PairBooster(n_estimators=0)`` leaves the average as it is.
     label_blocks : sequence of str, default=()
@@ -236,17 +237,19 @@ class StackedRecommender(BaseRecommender):
         for base in self.bases:
             if isinstance(base, BaseRecommender):
                 name, one = type(base).__name__, clone(base)
-            elif base in BASES:
-                name, one = base, BinaryRelevanceRecommender(base, n_jobs=self.n_jobs, **common)
-            elif base == "neighbors":
+            elif isinstance(base, str) and base == "neighbors":
                 name, one = base, NeighborRecommender(n_jobs=self.n_jobs, **common)
-            elif base == "prior":
+            elif isinstance(base, str) and base == "prior":
                 name, one = base, PriorRecommender(**common)
             else:
-                raise ValueError(
-                    f"StackedRecommender: a base must be a recommender or one of {', '.join(BASES)}, neighbors, "
-                    f"prior; got {base!r}."
-                )
+                name = base if isinstance(base, str) else type(base).__name__
+                try:
+                    made_base = make_base(base, random_state=self.random_state)
+                except ValueError as error:
+                    raise ValueError(
+                        f"StackedRecommender: a recommender, neighbors or prior, or else {error}"
+                    ) from None
+                one = BinaryRelevanceRecommender(made_base, n_jobs=self.n_jobs, **common)
             names.append(name if name not in names else f"{name} {len(names) + 1}")
             made.append(one)
         if not made:

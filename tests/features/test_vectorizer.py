@@ -66,7 +66,8 @@ def test_form_of_the_matrix():
     assert again.has_sorted_indices
     assert list(vectorizer.blocks_) == [
         "note:word", "note:char", "talk.patient:word", "talk.patient:char", "talk.doctor:word", "talk.doctor:char",
-        "diagnoses:code", "diagnoses:prefix", "diagnoses:char", "sex:is", "bmi:number", "visit:year", "born:age",
+        "talk.closing:char", "diagnoses:code", "diagnoses:prefix", "diagnoses:char", "sex:is", "bmi:number",
+        "visit:year", "born:age",
     ]  # fmt: skip
     for name, block in vectorizer.blocks_.items():
         assert all(one.startswith(f"{name}=") for one in names[block])
@@ -90,6 +91,19 @@ def test_fitting_is_repeatable_and_leaves_everything_as_it_was():
     with pytest.raises(NotFittedError):
         clone(vectorizer).get_feature_names_out()
     assert vectorizer.fit(table.head(2)).transform(table).shape[1] < X.shape[1]
+
+
+def test_closing_is_the_last_turn_of_the_doctor():
+    turns = [["患者：咳嗽", "医生：多久了", "医生：吃点止咳药", "患者：谢谢"], ["患者：只有我"], []]
+    table = pd.DataFrame({"talk": pd.Series(turns, dtype=object)})
+    vectorizer = RecordVectorizer({"talk": "dialogue"}, min_df=1, char_ngrams=(2, 2))
+    X = vectorizer.fit_transform(table)
+    where = vectorizer.blocks_["talk.closing:char"]
+    names = vectorizer.get_feature_names_out()[where]
+    assert set(names) == {f"talk.closing:char={gram}" for gram in ("吃点", "点止", "止咳", "咳药")}
+    assert X[:, where].getnnz(axis=1).tolist() == [4, 0, 0]
+    words = RecordVectorizer({"talk": "dialogue"}, min_df=1, char_ngrams=(0, 0)).fit(table)
+    assert "talk.closing:word" in words.blocks_
 
 
 def test_records_do_not_depend_on_each_other_or_on_other_columns():

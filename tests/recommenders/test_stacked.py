@@ -130,7 +130,7 @@ def test_classes_come_by_name():
 
 WRONG = {
     "no folds": ({"cv": None}, "cv must be a number of folds"),
-    "no such base": ({"bases": ["forest"]}, "a base must be a recommender or one of logistic, .*; got 'forest'"),
+    "no such base": ({"bases": ["forest"]}, "base must be one of logistic, .*; got 'forest'"),
     "no base": ({"bases": []}, "at least one base"),
     "no candidates": ({"n_candidates": 0}, "n_candidates must be at least 1"),
     "negative rounds": ({"pairs": PairBooster(n_estimators=-1)}, "n_estimators must be at least 0; got -1"),
