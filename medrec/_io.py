@@ -129,6 +129,7 @@ TRUSTED = (
     "medrec.decision.threshold.Threshold",
     "medrec.decision.top_k.TopK",
     "medrec.features.aliases.LearnedAliases",
+    "medrec.features.descriptions.DescriptionsPart",
     "medrec.features.matcher.NameMatcher",
     "medrec.features.mentions.NamesPart",
     "medrec.features.overlap.PhraseOverlap",

@@ -2,6 +2,7 @@
 
 from medrec.datasets.arff import read_arff
 from medrec.datasets.cdrugred import read_cdrugred
+from medrec.datasets.code_titles import read_code_titles, titles_of
 from medrec.datasets.codiesp import read_codiesp, write_submission
 from medrec.datasets.dataset import KINDS, Dataset
 from medrec.datasets.dialmed import read_dialmed
@@ -20,6 +21,7 @@ __all__ = [
     "make_records",
     "read_arff",
     "read_cdrugred",
+    "read_code_titles",
     "read_codiesp",
     "read_dialmed",
     "read_gamenet",
@@ -28,6 +30,7 @@ __all__ = [
     "read_predictions",
     "read_uci_diabetes",
     "split_records",
+    "titles_of",
     "write_jsonl",
     "write_records",
     "write_submission",

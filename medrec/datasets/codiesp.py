@@ -20,12 +20,14 @@ TASKS = {"D": "DIAGNOSTICO", "P": "PROCEDIMIENTO"}
 """Diagnoses (ICD-10-CM) and procedures (ICD-10-PCS), with the word that the published tables use."""
 TEXTS = {"es": "text_files", "en": "text_files_en"}
 """The languages of the texts, with the folder that the published archive keeps them in."""
+LANGUAGES = {"es": ("es",), "en": ("en",), "both": ("es", "en")}
+"""What ``language`` may be, with the languages that are read."""
 
 
 class _Case(NamedTuple):
     where: tuple[Path, int | None]
     id: str
-    text: str
+    texts: list[str]
     codes: list[str]
     evidence: list[list[str]]
 
@@ -43,8 +45,8 @@ def read_codiesp(
         (``text_files_en/`` for the English texts).
     task : {"D", "P"}, default="D"
         Diagnoses (ICD-10-CM) or procedures (ICD-10-PCS).
-    language : {"es", "en"}, default="es"
-        The Spanish texts or their machine translation.
+    language : {"es", "en", "both"}, default="es"
+        The Spanish texts, their machine translation, or both: then the translation is a second column, ``text_en``.
     codes : sequence of str, optional
         The labels, in order; default: the codes of the file, sorted. Two splits share their labels with
         ``codes=sorted({*train.drug_names, *dev.drug_names})``, by which codes that only one of them has
@@ -77,8 +79,8 @@ def read_codiesp(
     """
     if task not in TASKS:
         raise ValueError(f"read_codiesp: task must be 'D' or 'P'; got {task!r}.")
-    if language not in TEXTS:
-        raise ValueError(f"read_codiesp: language must be 'es' or 'en'; got {language!r}.")
+    if language not in LANGUAGES:
+        raise ValueError(f"read_codiesp: language must be 'es', 'en' or 'both'; got {language!r}.")
     names = None if codes is None else check_names(codes, who="read_codiesp").tolist()
     source = Path(path)
     repairs: Counter[str] = Counter()
@@ -92,7 +94,7 @@ def read_codiesp(
         if case.id in seen:
             raise InputError(f"id {shown(case.id)} stands twice; give each case its own", path=file, line=line)
         seen.add(case.id)
-        if not case.text.strip():
+        if not all(text.strip() for text in case.texts):
             raise InputError("text is empty; remove the case", path=file, line=line)
         kept = [pair for pair in case.evidence if pair[0] in case.codes]
         if len(kept) < len(case.evidence):
@@ -100,9 +102,11 @@ def read_codiesp(
         case.evidence[:] = kept
     if names is None:
         names = sorted({code for case in cases for code in case.codes})
-    columns = {"text": pd.Series([case.text for case in cases], dtype=object)}
-    schema = {"text": "text"}
-    if language == "es":  # the words that were marked are Spanish
+    columns = {}
+    for at, column in enumerate(("text", "text_en")[: len(LANGUAGES[language])]):
+        columns[column] = pd.Series([case.texts[at] for case in cases], dtype=object)
+    schema = dict.fromkeys(columns, "text")
+    if language != "en":  # the words that were marked are Spanish
         columns["evidence"] = pd.Series([case.evidence for case in cases], dtype=object)
         schema["evidence"] = "evidence"
     ids = [case.id for case in cases]
@@ -165,9 +169,12 @@ def _json_lines(
         identifier = record.get("id")
         if not isinstance(identifier, str) or not identifier.strip():
             raise InputError(f"field 'id' must be text; got {shown(identifier)}", path=source, line=line)
-        text = record.get(field := f"text_{language}")
-        if not isinstance(text, str):
-            raise InputError(f"field {field!r} must be text; got {shown(text)}", path=source, line=line)
+        texts = []
+        for one in LANGUAGES[language]:
+            text = record.get(field := f"text_{one}")
+            if not isinstance(text, str):
+                raise InputError(f"field {field!r} must be text; got {shown(text)}", path=source, line=line)
+            texts.append(text)
         try:
             codes = record.get(field := task)
             if not (codes is None or isinstance(codes, list)):
@@ -179,7 +186,7 @@ def _json_lines(
             evidence = as_evidence(_of_task(record.get("evidence"), task))
         except ValueError as error:
             raise InputError(f"field {field!r} {error}", path=source, line=line) from None
-        yield _Case((source, line), identifier, text, drugs, evidence)
+        yield _Case((source, line), identifier, texts, drugs, evidence)
 
 
 def _of_task(items: Any, task: str) -> list[list[Any]]:
@@ -201,9 +208,10 @@ def _published(
     folder: Path, task: str, language: str, known: set[str] | None, repairs: Counter[str]
 ) -> Iterator[_Case]:
     """The cases of a published split: a text a case, codes and evidence in tables without a header."""
-    texts = sorted((folder / TEXTS[language]).glob("*.txt"))
+    folders = [folder / TEXTS[one] for one in LANGUAGES[language]]
+    texts = sorted(folders[0].glob("*.txt"))
     if not texts:
-        raise InputError(f"has no {TEXTS[language]}/*.txt; name the folder of one split, such as train", path=folder)
+        raise InputError(f"has no {folders[0].name}/*.txt; name the folder of one split, such as train", path=folder)
     codes: dict[str, list[str]] = {text.stem: [] for text in texts}
     evidence: dict[str, list[list[str]]] = {text.stem: [] for text in texts}
     for table, line, cells in _rows(folder, task, 2):
@@ -224,7 +232,8 @@ def _published(
             raise InputError(f"case {shown(text.stem)} {error}", path=folder) from None
         if len(drugs) < len(codes[text.stem]):
             repairs["blank or repeated codes were dropped"] += len(codes[text.stem]) - len(drugs)
-        yield _Case((text, None), text.stem, "".join(part for _, part in read_lines(text)), drugs, pairs)
+        read = ["".join(part for _, part in read_lines(one / text.name)) for one in folders]
+        yield _Case((text, None), text.stem, read, drugs, pairs)
 
 
 def _rows(folder: Path, letter: str, width: int) -> Iterator[tuple[Path, int, list[str]]]:

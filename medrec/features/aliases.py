@@ -34,6 +34,27 @@ LEAST_OVERLAP = 0.4
 _ICD = re.compile(r"([a-z]\d[0-9a-z])(?:\.?[0-9a-z]{1,5})?", re.IGNORECASE)
 
 
+class AliasMatch(NamedTuple):
+    """A learned alias in a text.
+
+    Parameters
+    ----------
+    label : int
+        The label that it was evidence for.
+    precision : float
+        Its smoothed precision at this spread.
+    spans : tuple of (int, int)
+        Its words: each is ``text[start:end]``.
+    denied : bool
+        Whether a word before it denies it.
+    """
+
+    label: int
+    precision: float
+    spans: tuple[tuple[int, int], ...]
+    denied: bool
+
+
 class _Found(NamedTuple):
     """A match, whether it is denied, where it stands in the record (0 to 1), and the longer phrases over it."""
 
@@ -171,11 +192,29 @@ class LearnedAliases:
 
     def transform(self, records: pd.DataFrame) -> list[sp.csr_matrix]:
         """The blocks in the order of ``kinds``, each CSR ``float32`` (n_records, n_labels); evidence is not read."""
+        table = self._table()
+        rows = [self._read(sentences, self._find(sentences), table) for sentences in self._sentences(records)]
+        return self._blocks(rows)
+
+    def matches(self, text: str) -> list[AliasMatch]:
+        """The aliases in one text, the most precise first: what ``alias:precision`` rests on."""
+        table, sentences = self._table(), sentences_of(text)
+        found = []
+        for match, denied, _, _ in _counting(self._find(sentences), table):
+            words = [sentences[match.sentence][place] for place in match.places]
+            spans = tuple((word.start, word.end) for word in words)
+            for label in table.counts[match.phrase]:
+                found.append(
+                    AliasMatch(label, self._precision(table, match.phrase, label, match.spread), spans, denied)
+                )
+        return sorted(found, key=lambda one: (-one.precision, one.spans, one.label))
+
+    def _table(self) -> _Table:
+        """What all records of training teach."""
         table = _Table({}, self.matched_)
         for phrase, label, *counts in self.counts_.tolist():
             table.counts.setdefault(phrase, {})[label] = counts
-        rows = [self._read(sentences, self._find(sentences), table) for sentences in self._sentences(records)]
-        return self._blocks(rows)
+        return table
 
     def _sentences(self, records: pd.DataFrame) -> list[list[list[Word]]]:
         """The sentences of all texts of each record."""

@@ -50,7 +50,7 @@ class DescriptionsPart:
     ) -> None:
         self.texts = [(column, read) for column, kind in schema.items() for read in SIDES.get(kind, {}).values()]
         self.n_labels = len(drug_names)
-        self.phrases: dict[tuple[str, ...], list[int]] = {}
+        phrases: dict[tuple[str, ...], list[int]] = {}
         for label, name in enumerate(drug_names):
             given = descriptions.get(name, ())
             if isinstance(given, str) or not all(isinstance(one, str) for one in given):
@@ -59,14 +59,14 @@ class DescriptionsPart:
                 )
             for key in dict.fromkeys(map(key_of, given)):
                 if key:
-                    self.phrases.setdefault(key, []).append(label)
+                    phrases.setdefault(key, []).append(label)
+        self.keys, self.labels = list(phrases), list(phrases.values())
 
     def fit_transform(self, records: pd.DataFrame, Y: Any = None, groups: Any = None) -> list[sp.csr_matrix]:
         """Weigh the words by these records and read them; labels are not looked at."""
         sentences = self._sentences(records)
         weights = word_weights(sentences)
-        keys = list(self.phrases)
-        self.overlaps_ = [PhraseOverlap(keys, weights, letters=letters) for letters in (False, True)]
+        self.overlaps_ = [PhraseOverlap(self.keys, weights, letters=letters) for letters in (False, True)]
         return self._blocks(sentences)
 
     def transform(self, records: pd.DataFrame) -> list[sp.csr_matrix]:
@@ -81,8 +81,8 @@ class DescriptionsPart:
         return found
 
     def _blocks(self, sentences: list[list[list[Word]]]) -> list[sp.csr_matrix]:
-        sizes = [len(labels) for labels in self.phrases.values()]
-        labels = np.asarray([label for labels in self.phrases.values() for label in labels], dtype=np.intp)
+        sizes = [len(labels) for labels in self.labels]
+        labels = np.asarray([label for labels in self.labels for label in labels], dtype=np.intp)
         blocks = []
         for overlap in self.overlaps_:
             rows = []

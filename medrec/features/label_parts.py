@@ -7,6 +7,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from medrec.features.aliases import LearnedAliases
+from medrec.features.descriptions import DescriptionsPart
 from medrec.features.mentions import NamesPart
 
 
@@ -27,10 +28,15 @@ class LabelPart(Protocol):
 
 
 def make_label_parts(
-    schema: Mapping[str, str], drug_names: Sequence[str], aliases: Mapping[str, Sequence[str]] | None
+    schema: Mapping[str, str],
+    drug_names: Sequence[str],
+    aliases: Mapping[str, Sequence[str]] | None,
+    descriptions: Mapping[str, Sequence[str]] | None = None,
 ) -> list[LabelPart]:
     """The label parts that the schema gives reason for; see ``RecordVectorizer``."""
     parts: list[LabelPart] = [NamesPart(schema, drug_names, aliases)]
     if "evidence" in schema.values():
         parts.append(LearnedAliases(schema, drug_names))
+    if descriptions is not None:
+        parts.append(DescriptionsPart(schema, drug_names, descriptions))
     return parts

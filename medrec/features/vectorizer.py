@@ -58,6 +58,9 @@ class RecordVectorizer(TransformerMixin, BaseEstimator):
         Names of the labels, in their order; None for no label blocks.
     aliases : dict of str to sequence of str, optional
         Other names of each drug, see ``Dataset.aliases``; read only with ``drug_names``.
+    descriptions : dict of str to sequence of str, optional
+        Texts that say what each drug is, such as the titles of codes, in the records' language; that part of them
+        which a record holds is in the label blocks (``DescriptionsPart``). Read only with ``drug_names``.
 
     Attributes
     ----------
@@ -98,6 +101,7 @@ class RecordVectorizer(TransformerMixin, BaseEstimator):
         lexicon: Sequence[str] = (),
         drug_names: Sequence[str] | None = None,
         aliases: Mapping[str, Sequence[str]] | None = None,
+        descriptions: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self.schema = schema
         self.word_ngrams = word_ngrams
@@ -107,6 +111,7 @@ class RecordVectorizer(TransformerMixin, BaseEstimator):
         self.lexicon = lexicon
         self.drug_names = drug_names
         self.aliases = aliases
+        self.descriptions = descriptions
 
     def label_block_names(self) -> tuple[str, ...]:
         """Names of the label blocks in column order; they follow from the parameters, before fitting, too."""
@@ -183,7 +188,7 @@ class RecordVectorizer(TransformerMixin, BaseEstimator):
         if self.drug_names is None:
             return []
         names = check_names(self.drug_names, who="RecordVectorizer").tolist()
-        return make_label_parts(self.schema, names, self.aliases)
+        return make_label_parts(self.schema, names, self.aliases, self.descriptions)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -67,6 +67,15 @@ def test_procedures_and_the_english_text(tmp_path: Path) -> None:
     assert data.records["text"][0].startswith("Woman")
 
 
+def test_both_languages_are_two_columns(tmp_path: Path) -> None:
+    data = read_codiesp(written(tmp_path, case()), language="both")
+    assert data.schema == {"text": "text", "text_en": "text", "evidence": "evidence"}
+    assert data.records["text"].tolist() == [case()["text_es"]]
+    assert data.records["text_en"].tolist() == [case()["text_en"]]
+    with pytest.raises(InputError, match=r":1: field 'text_en' must be text; got None"):
+        read_codiesp(written(tmp_path, case(text_en=None)), language="both")
+
+
 def test_two_splits_share_the_codes_of_both(tmp_path: Path) -> None:
     train = read_codiesp(written(tmp_path, case()))
     dev = read_codiesp(written(tmp_path, case(D=["r31.9", "k26.9"], evidence=[]), name="dev.jsonl"))
@@ -114,6 +123,8 @@ def test_published_layout(tmp_path: Path) -> None:
     assert data.Y.toarray().tolist() == [[1, 1]]
     english = read_codiesp(split, language="en")
     assert english.records["text"].tolist() == ["Woman with ulcer.\n"]
+    both = read_codiesp(split, language="both")
+    assert both.records[["text", "text_en"]].to_numpy().tolist() == [[*data.records["text"], *english.records["text"]]]
     assert read_codiesp(split, task="P").Y.shape == (1, 0), "no table of procedures, no codes"
 
 

@@ -98,6 +98,19 @@ def test_several_aliases_add_up():
     assert found["alias:count"][0] == pytest.approx(np.log(4))
 
 
+def test_matches_lead_back_to_the_words(ulcers):
+    part = fitted(ulcers)
+    text = "No fiebre. Úlceras, niega que sean duodenales; úlcera duodenal."
+    found = part.matches(text)
+    assert {one.label for one in found} == {0}
+    words = [[text[start:end] for start, end in one.spans] for one in found]
+    assert words == [["úlcera", "duodenal"], ["Úlceras", "duodenales"]]
+    assert [one.denied for one in found] == [False, False], "the first of its words is looked at"
+    assert found[0].precision == pytest.approx(5.6 / 9)
+    assert blocks_of(part, text)["alias:precision"][0] == pytest.approx(found[0].precision)
+    assert part.matches("") == []
+
+
 def test_siblings_share_the_category():
     codes = ["k26.9", "k26.0", "k59.00", "no code"]
     records = table(*[("Úlcera.", [["k26.9", "úlcera"]])] * 4)
