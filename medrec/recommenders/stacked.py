@@ -36,11 +36,12 @@ class StackedRecommender(BaseRecommender):
     .. math:: m_{rl} = w_0 + \sum_b w_b \operatorname{logit} p_b(l \mid r) ,
 
     where :math:`p_b` is kept half a record in :math:`n` away from 0 and 1; and a ``PairBooster``, one LightGBM for all
-    drugs, starts at that margin and corrects it from what is known of the pair: score, rank and distance to the best of every base; the expected size of the set and what is expected to
-    stand before the drug; how frequent the drug is, and how usual beside the other candidates; rivals of its class;
-    what the record says about the drug (label blocks); a few columns of the record. Only candidates are looked at:
-    the best of each base, and every drug that the record names. All of it is cross-fitted on the same folds, so
-    that training pairs look as pairs to predict will.
+    drugs, starts at that margin and corrects it from what is known of the pair: score, rank and distance to the best
+    of every base; the expected size of the set and what is expected to stand before the drug; how frequent the drug
+    is, and how usual beside the other candidates; rivals of its class; what the record says about the drug (label
+    blocks); a few columns of the record. Only candidates are looked at: the best of each base, and every drug that the
+    record names. All of it, calibration too, is cross-fitted on the same folds, so that training pairs look as pairs
+    to predict will.
 
     Drugs share one pair model, which knows them by such features and not by name. So a drug that no training record
     has is recommended where the text names it as others are named that were given.
@@ -142,7 +143,13 @@ class StackedRecommender(BaseRecommender):
             calibrator = PlattCalibrator().fit(scores, sets, sample_weight=weight)
             self.bases_.append(base)
             self.calibrators_.append(calibrator)
-            log_odds.append(self._log_odds(calibrator, scores))
+            calibrated = self._log_odds(calibrator, scores)
+            for train, test in folds:  # a drug's own intercept would tell that the drug is in these very records
+                rows = None if weight is None else weight[train]
+                calibrated[test] = self._log_odds(
+                    PlattCalibrator().fit(scores[train], sets[train], sample_weight=rows), scores[test]
+                )
+            log_odds.append(calibrated)
         size = sp.csr_matrix(np.diff(sets.indptr)[:, None].astype(np.float64))
         self.context_ = choose_columns(own, size, np.arange(len(sets.indptr) - 1), self.n_context)
         self.base_names_ = names
