@@ -31,7 +31,7 @@ class StackedRecommender(BaseRecommender):
     r"""Out-of-fold scores of several recommenders, and one boosted model over (record, drug) pairs on top.
 
     Every base :math:`b` scores each training record out of fold, patients kept together, and is calibrated to
-    probabilities :math:`p_b`. Their log-odds are averaged by a logistic regression over all pairs,
+    probabilities :math:`p_b` by one sigmoid for all drugs. Their log-odds are averaged by a logistic regression over all pairs,
 
     .. math:: m_{rl} = w_0 + \sum_b w_b \operatorname{logit} p_b(l \mid r) ,
 
@@ -40,8 +40,7 @@ class StackedRecommender(BaseRecommender):
     of every base; the expected size of the set and what is expected to stand before the drug; how frequent the drug
     is, and how usual beside the other candidates; rivals of its class; what the record says about the drug (label
     blocks); a few columns of the record. Only candidates are looked at: the best of each base, and every drug that the
-    record names. All of it, calibration too, is cross-fitted on the same folds, so that training pairs look as pairs
-    to predict will.
+    record names. All of it is cross-fitted on the same folds, so that training pairs look as pairs to predict will.
 
     Drugs share one pair model, which knows them by such features and not by name. So a drug that no training record
     has is recommended where the text names it as others are named that were given.
@@ -140,16 +139,12 @@ class StackedRecommender(BaseRecommender):
         self.bases_, self.calibrators_, log_odds = [], [], []
         for base in progress(bases, desc="bases", show=self.verbose):
             scores = base._fit_scores(own, sets, folds, weight, groups)
-            calibrator = PlattCalibrator().fit(scores, sets, sample_weight=weight)
+            # One sigmoid for all drugs: an intercept of its own would tell that a rare drug is in these very records.
+            pooled = PlattCalibrator(slope_shrinkage=np.inf, intercept_shrinkage=np.inf)
+            calibrator = pooled.fit(scores, sets, sample_weight=weight)
             self.bases_.append(base)
             self.calibrators_.append(calibrator)
-            calibrated = self._log_odds(calibrator, scores)
-            for train, test in folds:  # a drug's own intercept would tell that the drug is in these very records
-                rows = None if weight is None else weight[train]
-                calibrated[test] = self._log_odds(
-                    PlattCalibrator().fit(scores[train], sets[train], sample_weight=rows), scores[test]
-                )
-            log_odds.append(calibrated)
+            log_odds.append(self._log_odds(calibrator, scores))
         size = sp.csr_matrix(np.diff(sets.indptr)[:, None].astype(np.float64))
         self.context_ = choose_columns(own, size, np.arange(len(sets.indptr) - 1), self.n_context)
         self.base_names_ = names
