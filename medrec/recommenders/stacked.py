@@ -31,7 +31,8 @@ class StackedRecommender(BaseRecommender):
     r"""Out-of-fold scores of several recommenders, and one boosted model over (record, drug) pairs on top.
 
     Every base :math:`b` scores each training record out of fold, patients kept together, and is calibrated to
-    probabilities :math:`p_b` by one sigmoid for all drugs. Their log-odds are averaged by a logistic regression over all pairs,
+    probabilities :math:`p_b` by one sigmoid for all drugs. Their log-odds are averaged by a logistic regression over
+    all pairs,
 
     .. math:: m_{rl} = w_0 + \sum_b w_b \operatorname{logit} p_b(l \mid r) ,
 
