@@ -30,6 +30,7 @@ _ROOMS = (
     "cli",
     "datasets",
     "decision",
+    "explain",
     "features",
     "kernels",
     "metrics",

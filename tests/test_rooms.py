@@ -25,7 +25,8 @@ BELOW = {
 """The rooms that a room may import beside itself."""
 BELOW["tuning"] = {*BELOW, "recommenders"}
 BELOW["report"] = {*BELOW, "tuning"}
-BELOW["cli"] = {*BELOW, "report"}
+BELOW["explain"] = {*BELOW, "report"}
+BELOW["cli"] = {*BELOW, "explain"}
 
 ROOMS = sorted(path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists())
 FILES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))

@@ -76,6 +76,14 @@ def build_parser() -> argparse.ArgumentParser:
     score.add_argument("--ddi", metavar="FILE", help="interactions: CSV drug,other[,severity] or JSON")
     score.add_argument("--json", action="store_true", help="print JSON")
 
+    explain = _add(commands, "explain", "say which words, codes, neighbours and rules moved the scores of a record")
+    explain.add_argument("--model", required=True, metavar="MODEL", help="file that medrec fit wrote")
+    explain.add_argument("--data", required=True, metavar="SOURCE", help="records, the one among them")
+    explain.add_argument("--id", required=True, metavar="ID", help="of the record; its number where it has none")
+    explain.add_argument("--drug", metavar="NAME", help="the drug to explain [every recommended one, in short]")
+    explain.add_argument("--html", metavar="FILE", help="page to write, with the record's text marked")
+    _add_masks(explain)
+
     data = _add(commands, "data", "look at, make or fetch data")
     actions = data.add_subparsers(dest="action", required=True, metavar="ACTION")
     describe = _add(actions, "describe", "say what is in a source")

@@ -40,16 +40,7 @@ def recommend(pipeline: Any, data: Dataset, top_k: int | None, path: Any) -> tup
 
     ``top_k`` takes the best drugs whatever the decision says; the interaction filter still holds.
     """
-    schema = pipeline[0].schema
-    for column, kind in schema.items():
-        found = data.schema.get(column)
-        if found != kind:
-            has = "does not have" if found is None else f"has as {found}"
-            raise InputError(
-                f"was fitted on records with a column {column!r} ({kind}), which the data {has}; "
-                f"use data of the same format and options",
-                path=path,
-            )
+    check_schema(pipeline, data, path)
     scores = pipeline.predict_proba(data.records)
     recommender = pipeline[-1]
     if top_k is None:
@@ -62,6 +53,20 @@ def recommend(pipeline: Any, data: Dataset, top_k: int | None, path: Any) -> tup
         except ValueError as error:  # too many interacting drugs for the exact filter
             raise UsageError(f"--top-k {top_k}: {error}") from error
     return sets, scores
+
+
+def check_schema(pipeline: Any, data: Dataset, path: Any) -> None:
+    """Refuse data without the columns that the model of the file ``path`` was fitted on."""
+    schema = pipeline[0].schema
+    for column, kind in schema.items():
+        found = data.schema.get(column)
+        if found != kind:
+            has = "does not have" if found is None else f"has as {found}"
+            raise InputError(
+                f"was fitted on records with a column {column!r} ({kind}), which the data {has}; "
+                f"use data of the same format and options",
+                path=path,
+            )
 
 
 def by_score(sets: sp.csr_matrix, scores: np.ndarray, row: int) -> np.ndarray:

@@ -42,7 +42,7 @@ def fold(text: str, *, strip_accents: bool = False) -> tuple[str, Sequence[int] 
         return folded, None
     pieces: list[str] = []
     offsets: list[int] = []
-    for start, end in _clusters(text):
+    for start, end in clusters(text):
         piece = _fold(text[start:end], strip_accents)
         if piece[:1] == " " and pieces and pieces[-1][-1] == " ":
             piece = piece[1:]
@@ -87,7 +87,7 @@ def _joins(character: str) -> bool:
     return unicodedata.category(first)[0] == "M" or bool(_JAMO.match(first))
 
 
-def _clusters(text: str) -> list[tuple[int, int]]:
-    """Ranges of the text that are folded apart from each other."""
+def clusters(text: str) -> list[tuple[int, int]]:
+    """Ranges of a text that are folded, and normalised, apart from each other."""
     starts = [at for at, character in enumerate(text) if not at or not _joins(character)]
     return list(zip(starts, [*starts[1:], len(text)]))

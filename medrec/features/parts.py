@@ -20,8 +20,10 @@ _ICD = re.compile(
     re.IGNORECASE,
 )
 _DATE = re.compile(r"\s*(\d{4})(?:-(0?[1-9]|1[0-2])(?:-\d{1,2})?)?(?!\d|-)")
-_DOCTOR = re.compile(r"\s*(?:医生|doctor)\s*[：:]", re.IGNORECASE)
-_SPEAKER = re.compile(r"\s*(?:医生|患者|doctor|patient)\s*[：:]", re.IGNORECASE)
+DOCTOR = re.compile(r"\s*(?:医生|doctor)\s*[：:]", re.IGNORECASE)
+"""How a doctor's turn of a dialogue begins."""
+SPEAKER = re.compile(r"\s*(?:医生|患者|doctor|patient)\s*[：:]", re.IGNORECASE)
+"""Who speaks, which is no part of what is said."""
 
 
 class TokenPart:
@@ -210,15 +212,15 @@ def _names(value: Any) -> str:
 def _turns(value: Any, *, doctor: bool) -> str:
     chosen = []
     for utterance in _strings(value, "utterances"):
-        if bool(_DOCTOR.match(utterance)) == doctor:
-            chosen.append(_SPEAKER.sub("", utterance, count=1))
+        if bool(DOCTOR.match(utterance)) == doctor:
+            chosen.append(SPEAKER.sub("", utterance, count=1))
     return "\n".join(chosen)
 
 
 def _closing(value: Any) -> str:
     """The doctor's last turn, in which most treatments are named."""
-    turns = [one for one in _strings(value, "utterances") if _DOCTOR.match(one)]
-    return _SPEAKER.sub("", turns[-1], count=1) if turns else ""
+    turns = [one for one in _strings(value, "utterances") if DOCTOR.match(one)]
+    return SPEAKER.sub("", turns[-1], count=1) if turns else ""
 
 
 def _category(value: Any) -> list[str]:

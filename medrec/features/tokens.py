@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from medrec.features.folding import clusters
+
 _LETTER = r"[^\W_\u3400-\u9fff]"
 _HAN = re.compile(r"[\u3400-\u9fff]+")
 
@@ -21,6 +23,28 @@ def normalize(text: str) -> str:
     'bmi25.3'
     """
     return unicodedata.normalize("NFKC", text).lower()
+
+
+def normalize_with_offsets(text: str) -> tuple[str, list[int]]:
+    """As ``normalize``, with the way back.
+
+    Returns
+    -------
+    normalized : str
+    offsets : list of int
+        For each position of ``normalized``, and for its end, where in ``text`` that character was written: of several
+        that one written character became, all where it stands.
+
+    Examples
+    --------
+    >>> normalize_with_offsets("５㎎ B")
+    ('5mg b', [0, 1, 1, 2, 3, 4])
+    """
+    offsets: list[int] = []
+    for start, end in clusters(text):
+        offsets += [start] * len(normalize(text[start:end]))
+    # As one piece, because what a letter becomes may hang on its neighbours (a Greek sigma at the end of a word).
+    return normalize(text), [*offsets, len(text)]
 
 
 class WordAnalyzer:
@@ -56,14 +80,28 @@ class WordAnalyzer:
 
 def segment(text: str, lexicon: tuple[str, ...] = ()) -> list[str]:
     """Words of a text in order; punctuation is left out."""
-    words: list[str] = []
+    return [word for word, _ in place_words(normalize(text), lexicon)]
+
+
+def place_words(normalized: str, lexicon: tuple[str, ...] = ()) -> list[tuple[str, int]]:
+    """Words of a text that ``normalize`` gave, in order, each with where it begins.
+
+    Examples
+    --------
+    >>> place_words("bmi 25.3", ())
+    [('bmi', 0), ('25.3', 4)]
+    """
+    words: list[tuple[str, int]] = []
     cutter = None
-    for run in _runs(lexicon).finditer(normalize(text)):
+    for run in _runs(lexicon).finditer(normalized):
         if run.lastgroup == "han":
             cutter = cutter or _cutter(lexicon)
-            words.extend(cutter.lcut(run[0]))
+            at = run.start()
+            for word in cutter.lcut(run[0]):
+                words.append((word, at))
+                at += len(word)
         else:
-            words.append(run[0])
+            words.append((run[0], run.start()))
     return words
 
 

@@ -10,13 +10,12 @@ import pandas as pd
 
 from medrec._checks import check_names, check_scores, check_sets
 from medrec._io import atomic_write
-from medrec._version import __version__
 from medrec.metrics import OverlapCounts, compare, ddi_rate, overlap_counts
 from medrec.report import plots
 from medrec.report.curves import band_f1, frequency_bands, reliability, size_shares
-from medrec.report.style import CSS
+from medrec.report.layout import layout_page
 from medrec.report.systems import SystemResult, summary_table
-from medrec.report.tables import drugs_table, facts_list, language, plural, results_table
+from medrec.report.tables import drugs_table, facts_list, plural, results_table
 
 
 def write_report(
@@ -94,42 +93,8 @@ def write_report(
     ]
     lead = _lead(table, counts, best, groups, n_resamples, seed)
     with atomic_write(path) as file:
-        file.write(_page(title, lead, sections))
+        file.write(layout_page(title, lead, sections))
     return table
-
-
-def _page(title: str, lead: str, sections: Sequence[tuple[str, str, str]]) -> str:
-    links = "".join(f'<li><a href="#{key}">{escape(head)}</a></li>' for key, head, _ in sections)
-    bodies = "".join(
-        f'<section id="{key}" aria-labelledby="{key}-heading">\n<h2 id="{key}-heading">{escape(head)}</h2>\n{body}\n'
-        f"</section>\n"
-        for key, head, body in sections
-    )
-    policy = "default-src 'none'; style-src 'unsafe-inline'"
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="generator" content="medrec {escape(__version__)}">
-<title>{escape(title)}</title>
-<style>
-{CSS}</style>
-</head>
-<body>
-<a class="skip" href="#results">Skip to the results</a>
-<header>
-<h1{language(title)}>{escape(title)}</h1>
-{lead}
-<nav aria-label="Sections"><ul>{links}</ul></nav>
-</header>
-<main>
-{bodies}</main>
-<footer><p>Made by medrec {escape(__version__)}. The same input gives this same page.</p></footer>
-</body>
-</html>
-"""
 
 
 def _lead(

@@ -84,7 +84,7 @@ def results_table(table: pd.DataFrame) -> str:
         rows.append(f'<tr><th scope="row"{language(str(name))}>{swatch}{escape(str(name))}</th>{"".join(cells)}</tr>')
     caption = "Means over records; the best of a column in bold."
     return (
-        _scrolling("Results by model", caption, f'<th scope="col">Model</th>{head}', rows)
+        scrolling_table("Results by model", caption, f'<th scope="col">Model</th>{head}', rows)
         + '<p class="note">Jaccard is the size of the intersection of true and recommended set over that of '
         "their union, F1 is twice the intersection over the sum of both sizes; two empty sets count as 1. "
         "PRAUC is the average precision of the ranking within a record; records without drugs are left out. "
@@ -125,11 +125,12 @@ def drugs_table(model: Any, counts: OverlapCounts, names: np.ndarray, n_records:
         f"{escape(str(model))}, {which} of {plural(len(order), 'drug')} with at least {least} records each; "
         f"{len(names) - len(order):,} rarer ones are not listed."
     )
-    table = _scrolling("Drugs", text, head, rows, "drugs")
+    table = scrolling_table("Drugs", text, head, rows, "drugs")
     return f"<p>What the model with the highest Jaccard does drug by drug.</p>{table}"
 
 
-def _scrolling(label: str, caption: str, head: str, rows: Sequence[str], kind: str = "") -> str:
+def scrolling_table(label: str, caption: str, head: str, rows: Sequence[str], kind: str = "") -> str:
+    """A table that scrolls by itself where the screen is narrow; label and caption are plain text and HTML."""
     body = "\n".join(rows)
     css = f' class="{kind}"' if kind else ""
     return (
