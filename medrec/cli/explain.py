@@ -46,7 +46,8 @@ def run(parsed: Any) -> None:
                 f"record {parsed.id!r} gets no drug, so there is no page to write; name one with --drug",
                 path=parsed.data,
             )
-        write_explanations(parsed.html, explanations, title=f"Record {parsed.id}: why these drugs")
+        what = "why these drugs" if parsed.drug is None else parsed.drug
+        write_explanations(parsed.html, explanations, title=f"Record {parsed.id}: {what}")
         note(f"{parsed.html}: written")
     if parsed.drug is None:
         print_drugs(parsed.id, explanations)
@@ -84,10 +85,10 @@ def print_drug(identifier: str, one: Explanation) -> None:
     print(one.why)
     for line in one.notes:
         print(line)
-    print_terms(one.table, "source")
+    print_terms(one.table)
     for name, table in one.details.items():
         print(f"\n{name} is made of")
-        print_terms(table, "source")
+        print_terms(table)
     if len(one.neighbours):
         print("\nneighbours, records of the training data")
         shown = one.neighbours.assign(
@@ -98,7 +99,7 @@ def print_drug(identifier: str, one: Explanation) -> None:
         print_table(shown.set_index("record"))
 
 
-def print_terms(table: pd.DataFrame, index: str) -> None:
+def print_terms(table: pd.DataFrame) -> None:
     """The largest terms, the others as one, and their sum."""
     shown = short_table(table, MOST)
     rows = [
@@ -108,6 +109,6 @@ def print_terms(table: pd.DataFrame, index: str) -> None:
     rows.append(("", f"{table['contribution'].sum():+.4f}", ""))
     print_table(
         pd.DataFrame(
-            rows, columns=["value", "contribution", "feature"], index=pd.Index([*shown["source"], "sum"], name=index)
+            rows, columns=["value", "contribution", "feature"], index=pd.Index([*shown["source"], "sum"], name="source")
         )
     )

@@ -11,6 +11,7 @@ import pandas as pd
 from medrec.explain.passages import Passage, Reading, Span, passages_of, read_pieces, texts_of
 from medrec.features.aliases import LearnedAliases
 from medrec.features.contexts import contexts
+from medrec.features.matcher import NameMatcher
 from medrec.features.mentions import VOICES, NamesPart
 from medrec.features.parts import READERS, NumberPart, TokenPart
 from medrec.features.phrases import sentences_of
@@ -93,7 +94,8 @@ def highlight(vectorizer: Any, record: pd.DataFrame, amounts: np.ndarray) -> tup
             mark = _mark_names if isinstance(label_part, NamesPart) else _mark_aliases
             mark(label_part, label, of_label, schema, first, reading_of, spread)
     located = float(sum(weight.sum() for weight in weights))
-    return _with_spans(passages, weights, tuple(vectorizer.lexicon)), located
+    matchers = [part.matcher_ for part in vectorizer.label_parts_ if isinstance(part, NamesPart)]
+    return _with_spans(passages, weights, tuple(vectorizer.lexicon), matchers), located
 
 
 def _mark_tokens(
@@ -223,22 +225,31 @@ def _mark_aliases(
         spread(column, read, [place], amount / len(found))
 
 
-def _with_spans(passages: list[Passage], weights: list[np.ndarray], lexicon: tuple[str, ...]) -> list[Passage]:
-    """Passages with their spans: words (other values as a whole) that add enough, neighbours of one sign joined."""
+def _with_spans(
+    passages: list[Passage], weights: list[np.ndarray], lexicon: tuple[str, ...], matchers: list[NameMatcher]
+) -> list[Passage]:
+    """Passages with their spans: the words, and other values as a whole, that add enough."""
     pieces = []
     for passage, weight in zip(passages, weights):
+        where = [(0, len(weight))]
         if passage.kind in ("text", "dialogue") and weight.any():
-            where = [place for _, place in _placed_words(passage.text, lexicon)]
-            inside = np.zeros(len(weight), dtype=bool)
-            for start, end in where:
-                inside[start:end] = True
-            where += [(at, at + 1) for at in np.flatnonzero(~inside).tolist()]
-            pieces.append([Span(start, end, float(weight[start:end].sum())) for start, end in sorted(where)])
-        else:
-            pieces.append([Span(0, len(weight), float(weight.sum()))] if weight.any() else [])
+            where = _pieces(passage.text, lexicon, matchers)
+        pieces.append([Span(start, end, float(weight[start:end].sum())) for start, end in where])
     most = max((abs(span.amount) for spans in pieces for span in spans), default=0.0)
-    found = []
-    for passage, spans in zip(passages, pieces):
-        kept = [span for span in spans if abs(span.amount) >= LEAST * most and span.amount]
-        found.append(replace(passage, spans=tuple(kept)))
-    return found
+    return [
+        replace(passage, spans=tuple(span for span in spans if span.amount and abs(span.amount) >= LEAST * most))
+        for passage, spans in zip(passages, pieces)
+    ]
+
+
+def _pieces(text: str, lexicon: tuple[str, ...], matchers: list[NameMatcher]) -> list[Place]:
+    """A text cut into words, names of drugs in one piece, and single characters between them."""
+    joined = np.arange(len(text))  # the first character of each character's piece
+    for start, end in [place for _, place in _placed_words(text, lexicon)]:
+        joined[start:end] = start
+    for matcher in matchers:
+        for match in matcher.find(text):
+            inside = np.isin(joined, joined[match.start : match.end])
+            joined[inside] = joined[match.start]
+    starts = np.flatnonzero(np.diff(joined, prepend=-1)).tolist()
+    return list(zip(starts, [*starts[1:], len(text)]))

@@ -20,7 +20,7 @@ MOST = 12
 _CSS = """\
 :root { --for: 20 105 190; --against: 200 85 0; }
 @media (prefers-color-scheme: dark) { :root { --for: 90 170 255; --against: 255 150 70; } }
-mark { color: inherit; border-radius: .15em; padding: 0 .05em; }
+mark { color: var(--ink); border-radius: .15em; padding: 0 .05em; }
 mark.for { background: rgb(var(--for) / var(--depth)); border-bottom: 2px solid rgb(var(--for)); }
 mark.against { background: rgb(var(--against) / var(--depth)); border-bottom: 2px dashed rgb(var(--against)); }
 mark.l1 { --depth: .08; } mark.l2 { --depth: .18; } mark.l3 { --depth: .32; } mark.l4 { --depth: .48; }
@@ -32,7 +32,9 @@ dl.record dd { line-height: 1.9; }
 dl.record p { margin: 0 0 .25rem; white-space: pre-wrap; }
 dl.record ul { list-style: none; display: flex; flex-wrap: wrap; gap: .35rem .6rem; padding: 0; }
 dl.record li { border: 1px solid var(--grid); border-radius: 4px; padding: 0 .5rem; }
-td.feature, td.text { text-align: left; white-space: normal; overflow-wrap: anywhere; min-width: 9rem; }
+td.feature, td.text { text-align: left; white-space: normal; overflow-wrap: anywhere; min-width: 8rem; }
+th.text { text-align: left; }
+td.text { min-width: 13rem; }
 td.bar { min-width: 7rem; }
 td.bar svg { display: block; width: 100%; height: .8rem; }
 th:first-child, td:first-child { text-align: left; }
@@ -41,6 +43,7 @@ rect.for { fill: rgb(var(--for)); } rect.against { fill: rgb(var(--against)); }
 details { margin: .8rem 0; } summary { cursor: pointer; }
 h3 { margin: 1.4rem 0 .3rem; }
 @media (max-width: 40rem) {
+  td.bar { min-width: 4rem; }
   dl.record { grid-template-columns: minmax(0, 1fr); gap: .1rem; }
   dl.record dd { margin-bottom: .6rem; }
 }
@@ -109,7 +112,7 @@ def _overview(explanations: Sequence[Explanation]) -> str:
             f"<td>{one.probability:.3f}</td><td>{one.rank}</td><td>{'yes' if one.kept else 'no'}</td>"
             f'<td class="text">{escape(one.why)}</td></tr>'
         )
-    head = "".join(f'<th scope="col">{text}</th>' for text in ("Drug", "Probability", "Rank", "Recommended", "Why"))
+    head = _head("Drug", "Probability", "Rank", "Recommended", "Why")
     return scrolling_table("Drugs", "Drugs of this record that are explained below.", head, rows, "drugs")
 
 
@@ -142,8 +145,14 @@ def _terms(table: pd.DataFrame, label: str, caption: str) -> str:
         )
     rows.append(f'<tr class="divide"><td></td><td class="feature">sum</td><td></td>'
                 f'<td><strong>{_signed(table["contribution"].sum())}</strong></td><td></td></tr>')  # fmt: skip
-    head = "".join(f'<th scope="col">{text}</th>' for text in ("Source", "Feature", "Value", "Contribution", ""))
+    head = _head("Source", "Feature", "Value", "Contribution", "")
     return scrolling_table(escape(label), caption, head, rows, "terms")
+
+
+def _head(*titles: str) -> str:
+    """The heads of columns; those of text stand left as the text does."""
+    kinds = [' class="text"' if title in ("Feature", "Why") else "" for title in titles]
+    return "".join(f'<th scope="col"{kind}>{title}</th>' for kind, title in zip(kinds, titles))
 
 
 def _bar(amount: float, most: float) -> str:
@@ -164,7 +173,7 @@ def _neighbours(one: Explanation) -> str:
         cells += [escape(str(row["base"]))] if has_base else []
         rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     titles = ["Training record", "Cosine", "Counts for", "Has the drug", *(["Base"] if has_base else [])]
-    head = "".join(f'<th scope="col">{title}</th>' for title in titles)
+    head = _head(*titles)
     count = int(one.neighbours["has_drug"].sum())
     table = scrolling_table(f"{escape(one.drug)}: neighbours", "Similar training records, nearest first.", head, rows)
     return (

@@ -116,21 +116,23 @@ def read_pieces(record: pd.DataFrame, column: str, kind: str, read: str) -> Read
     """
     pieces = _pieces(record, column, kind)
     places: list[tuple[str, int, int]] = []
+    is_first = True
     for number, piece in enumerate(pieces):
         if read in ("patient", "doctor", "closing"):
             is_doctor = bool(DOCTOR.match(piece))
             if is_doctor == (read == "patient"):
                 continue
             if read == "closing":
-                places = []
+                places, is_first = [], True
             speaker = SPEAKER.search(piece)
             start, end = speaker.span() if speaker else (0, 0)
         elif read == "names" and not READERS["names"]([piece]):
             continue
         else:
             start = end = 0
-        if places:
+        if not is_first:
             places.append(("\n", -1, 0))
+        is_first = False
         kept = [at for at in range(len(piece)) if not start <= at < end]
         places += [(piece[at], number, at) for at in kept]
     passage = np.asarray([number for _, number, _ in places], dtype=np.int64)
