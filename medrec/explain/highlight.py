@@ -17,7 +17,7 @@ from medrec.features.parts import READERS, NumberPart, TokenPart
 from medrec.features.phrases import sentences_of
 from medrec.features.tokens import WordAnalyzer, normalize_with_offsets, place_words
 
-LEAST = 0.04
+LEAST = 0.02
 """Pieces that add less than this share of the one that adds most are not marked."""
 _SPACES = re.compile(r"\s\s+")
 

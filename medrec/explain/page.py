@@ -32,13 +32,13 @@ dl.record dd { line-height: 1.9; }
 dl.record p { margin: 0 0 .25rem; white-space: pre-wrap; }
 dl.record ul { list-style: none; display: flex; flex-wrap: wrap; gap: .35rem .6rem; padding: 0; }
 dl.record li { border: 1px solid var(--grid); border-radius: 4px; padding: 0 .5rem; }
-td.feature, td.text { text-align: left; white-space: normal; overflow-wrap: anywhere; min-width: 8rem; }
+.terms tbody th { white-space: normal; overflow-wrap: anywhere; min-width: 9.5rem; font-weight: 400; }
 th.text { text-align: left; }
-td.text { min-width: 13rem; }
+td.text { text-align: left; white-space: normal; min-width: 13rem; }
 td.bar { min-width: 7rem; }
 td.bar svg { display: block; width: 100%; height: .8rem; }
 th:first-child, td:first-child { text-align: left; }
-.terms tbody td:first-child { color: var(--muted); }
+.terms tbody td:last-child { color: var(--muted); }
 rect.for { fill: rgb(var(--for)); } rect.against { fill: rgb(var(--against)); }
 details { margin: .8rem 0; } summary { cursor: pointer; }
 h3 { margin: 1.4rem 0 .3rem; }
@@ -139,19 +139,19 @@ def _terms(table: pd.DataFrame, label: str, caption: str) -> str:
     rows = []
     for source, feature, value, amount in shown.itertuples(index=False):
         rows.append(
-            f'<tr><td>{escape(source)}</td><td class="feature"{language(feature)}>{escape(feature)}</td>'
-            f"<td>{'' if value != value else f'{value:.4g}'.replace('-', '−')}</td><td>{_signed(amount)}</td>"
-            f'<td class="bar">{_bar(amount, most)}</td></tr>'
+            f'<tr><th scope="row"{language(feature)}>{escape(feature)}</th><td>{_signed(amount)}</td>'
+            f'<td class="bar">{_bar(amount, most)}</td>'
+            f"<td>{'' if value != value else f'{value:.4g}'.replace('-', '−')}</td><td>{escape(source)}</td></tr>"
         )
-    rows.append(f'<tr class="divide"><td></td><td class="feature">sum</td><td></td>'
-                f'<td><strong>{_signed(table["contribution"].sum())}</strong></td><td></td></tr>')  # fmt: skip
-    head = _head("Source", "Feature", "Value", "Contribution", "")
+    total = f"<td><strong>{_signed(table['contribution'].sum())}</strong></td>"
+    rows.append(f'<tr class="divide"><th scope="row">sum</th>{total}<td></td><td></td><td></td></tr>')
+    head = _head("Feature", "Contribution", "", "Value", "Source")
     return scrolling_table(escape(label), caption, head, rows, "terms")
 
 
 def _head(*titles: str) -> str:
-    """The heads of columns; those of text stand left as the text does."""
-    kinds = [' class="text"' if title in ("Feature", "Why") else "" for title in titles]
+    """The heads of columns; that of text stands left as the text does."""
+    kinds = [' class="text"' if title == "Why" else "" for title in titles]
     return "".join(f'<th scope="col"{kind}>{title}</th>' for kind, title in zip(kinds, titles))
 
 
@@ -225,7 +225,8 @@ def _marked(passage: Passage, most: float) -> str:
 
 
 def _level(amount: float, most: float) -> int:
-    return min(LEVELS, 1 + int(LEVELS * abs(amount) / most)) if most else 1
+    """The step of an amount's root: where a drug's name adds most of all, other words are seen beside it."""
+    return min(LEVELS, 1 + int(LEVELS * (abs(amount) / most) ** 0.5)) if most else 1
 
 
 def _signed(value: float) -> str:
