@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from medrec.explain.passages import Passage, Reading, Span, passages_of, read_pieces, texts_of
+from medrec.explain.passages import Passage, Reading, Span, passages_of, read_pieces
 from medrec.features.aliases import LearnedAliases
-from medrec.features.contexts import contexts
 from medrec.features.matcher import NameMatcher
 from medrec.features.mentions import VOICES, NamesPart
 from medrec.features.parts import READERS, NumberPart, TokenPart
-from medrec.features.phrases import sentences_of
 from medrec.features.tokens import WordAnalyzer, normalize_with_offsets, place_words
 
 LEAST = 0.02
 """Pieces that add less than this share of the one that adds most are not marked."""
+PARTIAL = ("alias:words", "alias:letters", "alias:likely", "alias:siblings")
+"""Blocks of aliases of which a part stands in the text, or one of another drug: they say nothing of where."""
 _SPACES = re.compile(r"\s\s+")
 
 Place = tuple[int, int]
@@ -28,8 +28,8 @@ def highlight(vectorizer: Any, record: pd.DataFrame, amounts: np.ndarray) -> tup
     """The record's passages with what moved the score marked in them.
 
     What a column adds is spread evenly over the places where its token stands, and there over its characters, so that
-    overlapping tokens add up; characters are then gathered into words. What cannot be found in the text, because the
-    feature is 0 for this record, is left out.
+    overlapping tokens add up; characters are then gathered into words. What has no place in the text is left out: a
+    feature that is 0 for this record, what joins two turns of a dialogue, parts of learned aliases and descriptions.
 
     Parameters
     ----------
@@ -86,13 +86,12 @@ def highlight(vectorizer: Any, record: pd.DataFrame, amounts: np.ndarray) -> tup
             weights[first[part.column]] += block.sum() / len(weights[first[part.column]])
         else:
             _mark_tokens(part, block, reading_of, spread, passages, weights, first[part.column])
-    n_labels = len(vectorizer.drug_names) if vectorizer.label_blocks_ else 0
     labels = {name: amounts[block] for name, block in vectorizer.label_blocks_.items() if amounts[block].any()}
-    for label in range(n_labels):
-        of_label = {name: float(block[label]) for name, block in labels.items() if block[label]}
-        for label_part in vectorizer.label_parts_ if of_label else ():
-            mark = _mark_names if isinstance(label_part, NamesPart) else _mark_aliases
-            mark(label_part, label, of_label, schema, first, reading_of, spread)
+    for part in vectorizer.label_parts_:
+        if isinstance(part, NamesPart) and labels:
+            _mark_names(part, labels, record, spread)
+        elif isinstance(part, LearnedAliases) and labels:
+            _mark_aliases(part, labels, reading_of, spread)
     located = float(sum(weight.sum() for weight in weights))
     matchers = [part.matcher_ for part in vectorizer.label_parts_ if isinstance(part, NamesPart)]
     return _with_spans(passages, weights, tuple(vectorizer.lexicon), matchers), located
@@ -172,57 +171,36 @@ def _placed_words(text: str, lexicon: tuple[str, ...]) -> list[tuple[str, Place]
 
 
 def _mark_names(
-    part: NamesPart,
-    label: int,
-    amounts: Mapping[str, float],
-    schema: Mapping[str, str],
-    first: Mapping[str, int],
-    reading_of: Callable[..., Reading],
-    spread: Callable[..., None],
+    part: NamesPart, blocks: Mapping[str, np.ndarray], record: pd.DataFrame, spread: Callable[..., None]
 ) -> None:
-    """Mark where the texts name a drug; each block counts for the mentions that it speaks of."""
-    mentions: list[tuple[str, str, str, Place]] = []
-    for name, (column, read) in texts_of(schema).items():
-        if column not in first:
-            continue
-        text = reading_of(column, read).text
-        matches = part.matcher_.find(text)
-        for match, kind in zip(matches, contexts(text, matches)):
-            if label in match.labels:
-                mentions.append((name, read, kind, (match.start, match.end)))
-    for block in part.kinds:
-        if block not in amounts:
-            continue
+    """Mark where the texts name a drug; each block (n_labels,) counts for the mentions that it speaks of."""
+    mentions = list(part.mentions(record))
+    for block in set(part.kinds) & set(blocks):
         spoken = [
-            one for one in mentions if block in ("share", "first", f"named:{one[0]}", f"{VOICES[one[1]]}:{one[2]}")
+            one
+            for one in mentions
+            if block in ("share", "first", f"named:{one.text}", f"{VOICES[part.texts[one.text][1]]}:{one.kind}")
         ]
-        for name, read, _, place in spoken:
-            spread(texts_of(schema)[name][0], read, [(place,)], amounts[block] / len(spoken))
+        for label in np.flatnonzero(blocks[block]):
+            of_label = [one for one in spoken if label in one.labels]
+            for one in of_label:
+                spread(*part.texts[one.text], [((one.start, one.end),)], float(blocks[block][label]) / len(of_label))
 
 
 def _mark_aliases(
     part: LearnedAliases,
-    label: int,
-    amounts: Mapping[str, float],
-    schema: Mapping[str, str],
-    first: Mapping[str, int],
+    blocks: Mapping[str, np.ndarray],
     reading_of: Callable[..., Reading],
     spread: Callable[..., None],
 ) -> None:
-    """Mark the words of the learned aliases of a drug."""
-    amount = sum(amounts.get(kind, 0.0) for kind in part.kinds)
-    phrases = set(part.counts_[part.counts_[:, 1] == label, 0].tolist())
-    found: list[tuple[str, str, tuple[Place, ...]]] = []
-    for column, read in part.texts:
-        if column not in first or not amount:
-            continue
-        sentences = sentences_of(reading_of(column, read).text)
-        for match in part.finder_.find(sentences):
-            if match.phrase in phrases:
-                words = [sentences[match.sentence][place] for place in match.places]
-                found.append((column, read, tuple((word.start, word.end) for word in words)))
-    for column, read, place in found:
-        spread(column, read, [place], amount / len(found))
+    """Mark the words of the learned aliases, for all that the blocks of whole aliases add together."""
+    whole = [block for kind, block in blocks.items() if kind in part.kinds and kind not in PARTIAL]
+    amounts = np.sum(whole, axis=0) if whole else np.zeros(0)
+    found = [(text, match) for text in part.texts for match in part.matches(reading_of(*text).text)]
+    for label in np.flatnonzero(amounts):
+        of_label = [(text, match.spans) for text, match in found if match.label == label]
+        for text, spans in of_label:
+            spread(*text, [spans], float(amounts[label]) / len(of_label))
 
 
 def _with_spans(

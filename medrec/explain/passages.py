@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from medrec.features.parts import DOCTOR, READERS, SIDES, SPEAKER, read_column
+from medrec.features.parts import DOCTOR, READERS, SPEAKER, read_column
 
 
 class Span(NamedTuple):
@@ -139,12 +139,3 @@ def read_pieces(record: pd.DataFrame, column: str, kind: str, read: str) -> Read
     return Reading(
         "".join(letter for letter, _, _ in places), passage, np.asarray([at for _, _, at in places], dtype=np.int64)
     )
-
-
-def texts_of(schema: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    """Column and reader of each text that names are looked for in, by the name that label blocks give it."""
-    return {
-        f"{column}{suffix}": (column, read)
-        for column, kind in schema.items()
-        for suffix, read in SIDES.get(kind, {}).items()
-    }

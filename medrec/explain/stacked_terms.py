@@ -8,7 +8,7 @@ from scipy.special import logit
 from medrec.explain.model_terms import model_terms
 from medrec.explain.terms import BASE, CONSTANT, NO_VALUE, PAIR, Term, Terms
 from medrec.recommenders.pair_features import split_blocks
-from medrec.recommenders.stacked import LEAST, StackedRecommender
+from medrec.recommenders.stacked import StackedRecommender
 
 _RECORD = "record: "
 
@@ -23,6 +23,7 @@ def stacked_terms(recommender: StackedRecommender, X: Any, label: int, names: An
     described = recommender.describe_pairs(X)
     own, _ = split_blocks(X, len(recommender.label_blocks), recommender.n_labels_)
     terms = Terms([Term(CONSTANT, "intercept", NO_VALUE, float(recommender.weights_[0]))])
+    edge = float(logit(1 - 0.5 / (recommender.n_records_ + 1)))  # a stack takes no base to be surer
     for at, name in enumerate(recommender.base_names_):
         weight, seen = float(recommender.weights_[1 + at]), float(described.log_odds[at, 0, label])
         calibrator = recommender.calibrators_[at]
@@ -30,9 +31,7 @@ def stacked_terms(recommender: StackedRecommender, X: Any, label: int, names: An
         inner = inner.scaled(float(calibrator.slope_[label])).plus(
             Term(CONSTANT, "calibration", NO_VALUE, float(calibrator.intercept_[label]))
         )
-        # Probabilities are kept away from 0 and 1.
-        edge = logit(1 - LEAST)
-        kept = seen - inner.total if abs(inner.total) > edge else 0.0
+        kept = float(np.clip(inner.total, -edge, edge)) - inner.total
         inner = inner.plus(Term(CONSTANT, "kept from certainty", NO_VALUE, kept)).scaled(weight)
         terms.terms.append(Term(BASE, name, seen, weight * seen))
         terms.within[name] = inner
