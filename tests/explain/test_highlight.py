@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from medrec.datasets import load
 from medrec.explain import explain_record
 from medrec.explain.highlight import highlight
 from medrec.explain.passages import passages_of, read_pieces
@@ -13,6 +14,7 @@ from medrec.features import RecordVectorizer
 from medrec.features.parts import SIDES, read_column
 from medrec.features.tokens import normalize, normalize_with_offsets, place_words, segment
 from medrec.recommenders import PairBooster
+from tests._data import data_path
 from tests.explain.examples import DRUGS, fit, make_data
 
 DATA = make_data(24)
@@ -149,3 +151,18 @@ def test_offsets_lead_back(text):
     words = place_words(normalized, ())
     assert [word for word, _ in words] == segment(text)
     assert all(normalized[at : at + len(word)] == word for word, at in words)
+
+
+@pytest.mark.data
+def test_every_feature_of_real_dialogues_is_found():
+    data = load(f"dialmed:{data_path('dialmed', 'dev.txt')}", masks="drop").subset(range(150))
+    vectorizer = RecordVectorizer(data.schema, drug_names=data.drug_names, aliases=data.aliases)
+    X = vectorizer.fit_transform(data.records, data.Y)
+    names = vectorizer.get_feature_names_out()
+    joining = np.asarray(["\n" in name for name in names])
+    for row in range(0, 150, 30):
+        present = np.zeros(len(names))
+        present[X[row].indices] = 1.0
+        present[joining] = 0.0
+        _, located = highlight(vectorizer, data.records.iloc[[row]], present)
+        assert located == pytest.approx(present.sum(), rel=1e-9)
