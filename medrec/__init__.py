@@ -23,6 +23,7 @@ _EXPORTS = {
     "DDIFilter": "medrec.safety",
     "DDIGraph": "medrec.safety",
     "evaluate": "medrec.metrics",
+    "explain_record": "medrec.explain",
     "load": "medrec._io",
     "save": "medrec._io",
 }

@@ -190,7 +190,8 @@ class RecordExplainer:
         if label in self._safe.indices:
             if label in self._decided.indices:
                 return f"recommended: {took}"
-            return f"recommended in the place of a drug that interacts: {took}"
+            replaced = self._audit.loc[self._audit["replacement"] == name, "removed"]
+            return f"recommended in the place of {', '.join(dict.fromkeys(replaced))}, which interacts: {took}"
         return f"not recommended: {took}"
 
 

@@ -8,10 +8,11 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 
-from medrec.decision import TopK
+from medrec.decision import Threshold, TopK
 from medrec.explain import RecordExplainer, explain_record
 from medrec.features import RecordVectorizer
 from medrec.recommenders import LightGBMBase, LinearBase, MultiLabelAdapter, PairBooster, XGBoostBase, make_recommender
+from medrec.safety import DDIFilter, DDIGraph
 from tests.explain.examples import DRUGS, fit, make_data
 
 TREES = LightGBMBase(n_estimators=8, min_child_samples=3)
@@ -176,6 +177,21 @@ def test_a_drug_removed_by_the_filter_says_against_which():
     lost = DRUGS[0] if DRUGS[0] not in explainer.recommended else DRUGS[2]
     kept = DRUGS[2] if lost == DRUGS[0] else DRUGS[0]
     assert f"removed by the interaction filter: it interacts with {kept} (major)" in explainer.explain(lost).why
+
+
+def test_a_drug_put_in_the_place_of_another_says_whose():
+    graph = DDIGraph.from_edges(DRUGS, [(DRUGS[0], DRUGS[2], "major")])
+    pipeline, data = fit("binary-relevance", decision=TopK(3))
+    recommender = pipeline[-1]
+    recommender.decision_ = Threshold(0.2).fit(None, data.Y)
+    recommender.filter_ = DDIFilter(graph, replace=dict.fromkeys(DRUGS, "one class"))
+    row = next(at for at in range(len(data)) if data.Y[at, 0] and data.Y[at, 2])
+    explainer = RecordExplainer(pipeline, data.subset([row]))
+    audit = recommender.decide(pipeline.predict_proba(data.records.iloc[[row]]))[2].to_dict("records")[0]
+    assert audit["replacement"] in DRUGS, "the test needs a replacement"
+    found = explainer.explain(audit["replacement"])
+    assert found.kept
+    assert found.why.startswith(f"recommended in the place of {audit['removed']}, which interacts: rank ")
 
 
 def test_refusals():
