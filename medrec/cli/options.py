@@ -102,6 +102,7 @@ def make_pipeline(parsed: Any, data: Dataset, graph: DDIGraph | None) -> Pipelin
             parsed.model,
             schema=data.schema,
             drug_names=data.drug_names,
+            aliases=data.aliases,
             ddi=limit,
             base=parsed.base,
             device=parsed.device,

@@ -14,6 +14,8 @@ from medrec.datasets.cdrugred import sets_from_names
 from medrec.datasets.dataset import Dataset, interactions_frame
 
 MASK = "[MASK]"
+MASKS = re.compile(rf"(?:[\s,，、;；+/和及与]*{re.escape(MASK)})+[\s,，、;；+/和及与]*")
+"""A run of masks with what joins them, which would give their number away."""
 AROUND = re.compile(rf".{{0,10}}(?:{re.escape(MASK)}.{{0,10}})+", re.DOTALL)
 """Masks with the characters around them."""
 NO_DISEASE = ("无", "其他疾病或无确诊")
@@ -67,7 +69,7 @@ def read_dialmed(path: str | os.PathLike[str], *, masks: str = "drop") -> Datase
         if not any(utterance.strip() for utterance in dialogue):
             raise InputError("field 'dialog' is empty; remove the record", path=source, line=line)
         counts.append(float(sum(utterance.count(MASK) for utterance in dialogue)))
-        dialogues.append([u.replace(MASK, "") for u in dialogue] if masks == "drop" else dialogue)
+        dialogues.append([MASKS.sub("", u) for u in dialogue] if masks == "drop" else dialogue)
         diseases.append(disease)
     if not drugs:
         raise InputError("holds no records", path=source, line=1)

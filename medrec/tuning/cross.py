@@ -11,16 +11,16 @@ from medrec.recommenders.folds import patient_folds
 
 
 def fit_records(pipeline: Any, data: Dataset) -> Any:
-    """Fit a Pipeline on a Dataset, its patients kept together in inner folds.
+    """Fit a Pipeline on a Dataset, its patients kept together in inner folds of features and recommender.
 
     Parameters
     ----------
     pipeline : Pipeline
-        Ends in a recommender, as a step of that name; see ``make_recommender``.
+        Of the steps ``features`` and ``recommender``; see ``make_recommender``.
     data : Dataset
         Records and their drugs.
     """
-    return pipeline.fit(data.records, data.Y, recommender__groups=data.groups)
+    return pipeline.fit(data.records, data.Y, features__groups=data.groups, recommender__groups=data.groups)
 
 
 def cross_decide(

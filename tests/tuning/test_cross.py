@@ -14,7 +14,8 @@ class Spy:
 
     log: list = []
 
-    def fit(self, records, Y, recommender__groups=None):
+    def fit(self, records, Y, features__groups=None, recommender__groups=None):
+        assert features__groups is recommender__groups
         self.patients = set(records["patient"])
         self.fitted = set(records["number"])
         self.groups = recommender__groups
