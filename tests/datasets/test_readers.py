@@ -275,10 +275,11 @@ class TestDialMed:
         drop, keep = read_dialmed(tmp_path), read_dialmed(tmp_path, masks="keep")
         assert drop.drug_names.tolist() == ["甲", "乙"]
         assert drop.Y.toarray().tolist() == [[0, 1]]
-        assert drop.records["dialog"][0] == ["患者：疼", "医生：用，"]
+        assert drop.records["dialog"][0] == ["患者：疼", "医生：用"]
         assert keep.records["dialog"][0] == ["患者：疼", "医生：用[MASK]，[MASK]"]
         assert keep.records["mask_count"].tolist() == [2.0]
-        assert "mask_count" not in drop.records
+        assert keep.records["mask_context"].tolist() == ["疼\n医生：用[MASK]，[MASK]"]
+        assert not {"mask_count", "mask_context"} & set(drop.records)
         assert drop.records["disease"][0] == []
         assert drop.ddi.to_numpy().tolist() == [["甲", "乙", None]]
         assert drop.aliases is None
@@ -290,6 +291,16 @@ class TestDialMed:
             read_dialmed(tmp_path)
         with pytest.raises(ValueError, match="masks must be 'drop' or 'keep'"):
             read_dialmed(tmp_path, masks="count")
+
+    @pytest.mark.parametrize(
+        "said",
+        ["口服[MASK]。", "口服[MASK]，[MASK]。", "口服[MASK] 和[MASK]、[MASK]+[MASK]。", "口服，[MASK]；\n[MASK]。"],
+    )
+    def test_dropped_masks_do_not_tell_their_number(self, tmp_path: Path, said: str) -> None:
+        (tmp_path / "label.json").write_text('{"甲": 0}', encoding="utf-8")
+        record = {"label": ["甲"], "disease": ["无"], "dialog": ["患者：疼", f"医生：{said}"]}
+        (tmp_path / "dev.txt").write_bytes(as_lines(record))
+        assert read_dialmed(tmp_path).records["dialog"][0][1] == "医生：口服。"
 
     @pytest.mark.data
     def test_published_split(self) -> None:
