@@ -278,7 +278,7 @@ class TestDialMed:
         assert drop.records["dialog"][0] == ["患者：疼", "医生：用"]
         assert keep.records["dialog"][0] == ["患者：疼", "医生：用[MASK]，[MASK]"]
         assert keep.records["mask_count"].tolist() == [2.0]
-        assert keep.records["mask_context"].tolist() == ["疼\n医生：用[MASK]，[MASK]"]
+        assert keep.records["mask_context"].tolist() == ["患者：疼\n医生：用[MASK]，[MASK]"]
         assert not {"mask_count", "mask_context"} & set(drop.records)
         assert drop.records["disease"][0] == []
         assert drop.ddi.to_numpy().tolist() == [["甲", "乙", None]]
