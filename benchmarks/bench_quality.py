@@ -1,7 +1,7 @@
 """Proof of quality: the recommenders on real data, peers fitted in the same run, intervals by patient bootstrap.
 
     python benchmarks/bench_quality.py [--part dialmed mulan codiesp uci cdrugred] [--smoke] [--out DIR] [--jobs N]
-        [--folds N] [--timeout S] [--again] [--measured]
+        [--folds N] [--timeout S] [--again] [--only REGEX]
 
 dialmed   five folds of the development split, masks dropped and kept; learning curve
 mulan     official splits of medical, enron, yeast, scene, emotions; scikit-learn, scikit-multilearn-ng, LibMultiLabel
@@ -11,8 +11,8 @@ cdrugred  GENERATED records at the official sizes: cost, every feature group, dr
 
 A process fits a cell on --jobs cores. With --out, cells that are there already are kept, so a run goes on where it was
 stopped, and quality.json (with machine, versions and commit) and quality.md are written after every part; the counts
-by record that intervals and differences need lie in the folder records. --measured prints what is there and measures
-nothing. A cell that was not run, or a peer that is not installed, is a dash.
+by record that intervals and differences need lie in the folder records. --only measures no other cells than those
+whose names match. A cell that was not run, or a peer that is not installed, is a dash.
 
 Real data is looked for in MEDREC_DATA (default: ../shared/data).
 """
@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--folds", type=int, default=5, metavar="N", help="folds that are run of five [%(default)s]")
     parser.add_argument("--timeout", type=float, default=3600.0, metavar="S", help="seconds a cell [%(default)s]")
     parser.add_argument("--again", action="store_true", help="measure cells anew that are there")
-    parser.add_argument("--measured", action="store_true", help="tables of what is there; measure nothing")
+    parser.add_argument("--only", default="", metavar="REGEX", help="measure only cells whose printed name matches")
     parser.add_argument("--cell", nargs="+", metavar="WORD", help=argparse.SUPPRESS)
     parsed = parser.parse_args()
     if parsed.cell is not None:
@@ -77,11 +77,11 @@ def run_parts(parsed: argparse.Namespace, scratch: Path) -> None:
         again=parsed.again,
         says=lambda one: f"Jaccard {one['jaccard']:.3f}, micro F1 {one['micro_f1']:.3f}, {one['fit_seconds']:.1f} s",
         inside=inside(parsed),
-        keeps=parsed.measured,
+        only=parsed.only,
     )
     cells.facts = machine([*PACKAGES, *PEERS])
     for part in parsed.part:
-        print(f"\n## {part}", flush=True)
+        print(f"\n## {part}{' (smoke test, generated records)' if parsed.smoke else ''}", flush=True)
         run = Run(cells, (folder / "records").resolve(), 1 if parsed.smoke else parsed.folds, smoke=parsed.smoke)
         PARTS[part].run(run, parsed.jobs)
         run.show_targets()

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import time
@@ -110,8 +111,8 @@ class Cells:
         Whether cells that are there are measured anew.
     says : callable
         What is printed of a cell that came to an end.
-    keeps : bool, default=False
-        Whether nothing is measured: a cell that is not there is an error.
+    only : str, default=""
+        Pattern that the key of a cell must match somewhere to be measured.
     inside : callable, optional
         From the words of a cell to its figures in this process, instead of a process of its own.
     **also
@@ -127,12 +128,12 @@ class Cells:
         timeout: float,
         says: Callable[[dict[str, Any]], str],
         again: bool = False,
-        keeps: bool = False,
+        only: str = "",
         inside: Callable[[Sequence[str]], dict[str, Any]] | None = None,
         **also: Any,
     ) -> None:
         self.script, self.path, self.jobs, self.timeout = script, path, jobs, timeout
-        self.says, self.again, self.keeps, self.inside = says, again, keeps, inside
+        self.says, self.again, self.only, self.inside = says, again, only, inside
         self.facts = machine()
         held = json.loads(path.read_text(encoding="utf-8")) if path is not None and path.exists() else {}
         self.found: dict[str, dict[str, Any]] = held.pop("cells", {})
@@ -142,9 +143,10 @@ class Cells:
     def get(self, key: str, words: Sequence[str], needs: Sequence[Path] = ()) -> dict[str, Any]:
         """The cell of a key as it is in the file; measured where it failed or a file that it needs is absent."""
         held = key in self.found and "error" not in self.found[key] and all(path.exists() for path in needs)
-        if key in self._fresh or (held and (self.keeps or not self.again)):
+        wanted = re.search(self.only, key) is not None
+        if key in self._fresh or (held and not (self.again and wanted)):
             return self.found[key]
-        if self.keeps:
+        if not wanted:
             return self.found[key] if "error" in self.found.get(key, {}) else {"error": "not run"}
         if self.inside is not None:
             one = self.inside(words)
