@@ -1,4 +1,8 @@
-"""What users would pick instead, fitted as its users fit it: the peers of part mulan of the quality benchmark."""
+"""What users would pick instead, fitted as its users fit it: the peers of part mulan of the quality benchmark.
+
+LibMultiLabel 0.10 needs ``pip install libmultilabel "suitesparse-graphblas<10"``; its thresholding fails there with
+SciPy 1.17 (``ValueError: axis out of range``), and is left out where it does.
+"""
 
 from collections.abc import Callable
 from typing import Any
