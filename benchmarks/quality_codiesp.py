@@ -33,8 +33,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "without the pair model": {"pairs": PairBooster(n_estimators=0)},
     "binary relevance, logistic": {"model": "binary-relevance", "titles": False},
 }
-"""What is changed of ``OPTIONS``; ``model`` says which recommender it is, and three words what is given: ``evidence`` of
-the training cases, ``titles`` of the codes (English ones, with the English texts beside the Spanish), and
+"""What is changed of ``OPTIONS``; ``model`` says which recommender it is, and three words what is given: ``evidence``
+of training cases, ``titles`` of the codes (English ones, with the English texts beside the Spanish), and
 ``classes``, the codes' categories."""
 GIVEN = {"evidence": True, "titles": True, "classes": True}
 TITLES = {"D": "mimic4demo/hosp/d_icd_diagnoses.csv.gz"}
