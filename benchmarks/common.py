@@ -3,10 +3,11 @@
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -40,15 +41,19 @@ def machine(packages: Sequence[str] = PACKAGES) -> dict[str, Any]:
 
 def show(title: str, rows: list[dict[str, Any]]) -> None:
     """Print rows as a Markdown table."""
-    print(f"\n### {title}\n")
+    print(markdown(title, rows), flush=True)
+
+
+def markdown(title: str, rows: list[dict[str, Any]]) -> str:
+    """Rows as a Markdown table under a heading."""
+    lines = [f"\n### {title}\n"]
     if not rows:
-        print("(no rows)")
-        return
-    print("| " + " | ".join(rows[0]) + " |")
-    print("|" + "---|" * len(rows[0]))
+        return "\n".join([*lines, "(no rows)"])
+    lines += ["| " + " | ".join(rows[0]) + " |", "|" + "---|" * len(rows[0])]
     for row in rows:
         cells = (f"{v:.3f}" if isinstance(v, float) and k != "seconds" else str(v) for k, v in row.items())
-        print("| " + " | ".join(cells) + " |", flush=True)
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
 
 
 def write_result(folder: Path | None, name: str, **values: Any) -> None:
@@ -87,3 +92,77 @@ def run_cell(script: Path, words: Sequence[str], *, cores: int, timeout: float) 
         last = (done.stderr.strip().splitlines() or [f"ended with {done.returncode}"])[-1]
         return {"error": last[:300]}
     return {**json.loads(done.stdout.splitlines()[-1]), "wall_seconds": time.perf_counter() - start}
+
+
+class Cells:
+    """Cells of a benchmark in a JSON file, written one by one, so that a run goes on where it was stopped.
+
+    Parameters
+    ----------
+    script : Path
+        What ``run_cell`` starts.
+    path : Path or None
+        The file; None keeps nothing.
+    jobs : int
+        Cores of a cell.
+    timeout : float
+        Seconds of a cell.
+    again : bool, default=False
+        Whether cells that are there are measured anew.
+    says : callable
+        What is printed of a cell that came to an end.
+    only : str, default=""
+        Pattern that the key of a cell must match somewhere to be measured.
+    inside : callable, optional
+        From the words of a cell to its figures in this process, instead of a process of its own.
+    **also
+        What stands in the file beside the cells.
+    """
+
+    def __init__(
+        self,
+        script: Path,
+        path: Path | None,
+        *,
+        jobs: int,
+        timeout: float,
+        says: Callable[[dict[str, Any]], str],
+        again: bool = False,
+        only: str = "",
+        inside: Callable[[Sequence[str]], dict[str, Any]] | None = None,
+        **also: Any,
+    ) -> None:
+        self.script, self.path, self.jobs, self.timeout = script, path, jobs, timeout
+        self.says, self.again, self.only, self.inside = says, again, only, inside
+        self.facts = machine()
+        held = json.loads(path.read_text(encoding="utf-8")) if path is not None and path.exists() else {}
+        self.found: dict[str, dict[str, Any]] = held.pop("cells", {})
+        self.also = {**{key: value for key, value in held.items() if key not in self.facts}, **also}
+        self._fresh: set[str] = set()
+
+    def get(self, key: str, words: Sequence[str], needs: Sequence[Path] = ()) -> dict[str, Any]:
+        """The cell of a key as it is in the file; measured where it failed or a file that it needs is absent."""
+        held = key in self.found and "error" not in self.found[key] and all(path.exists() for path in needs)
+        wanted = re.search(self.only, key) is not None
+        if key in self._fresh or (held and not (self.again and wanted)):
+            return self.found[key]
+        if not wanted:
+            return self.found[key] if "error" in self.found.get(key, {}) else {"error": "not run"}
+        if self.inside is not None:
+            one = self.inside(words)
+        else:
+            one = run_cell(self.script, words, cores=self.jobs, timeout=self.timeout)
+        self.found[key] = {**one, "jobs": self.jobs, "commit": self.facts["commit"]}
+        self._fresh.add(key)
+        print(f"{key}: {one.get('error') or self.says(one)}", flush=True)
+        self.write()
+        return self.found[key]
+
+    def write(self) -> None:
+        """Write the file, whole or not at all."""
+        if self.path is None:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(self.path) as file:
+            json.dump({**self.facts, **self.also, "cells": self.found}, file, ensure_ascii=False, indent=1)
+            file.write("\n")

@@ -1,6 +1,5 @@
 """Parts quality and fast: every model on every data set, a process for each cell, resumed where it was stopped."""
 
-import json
 import re
 import time
 import warnings
@@ -9,10 +8,9 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from common import machine, peak_memory, run_cell, show
+from common import Cells, peak_memory, run_cell, show
 from recommenders_models import SETS, Split, models, splits
 
-from medrec._io import atomic_write
 from medrec.metrics import compare, overlap_counts
 
 SCRIPT = Path(__file__).with_name("bench_recommenders.py")
@@ -70,25 +68,19 @@ def fill(
     names: list[str], wanted: list[str], out: Path | None, *, jobs: int, timeout: float, again: bool = False
 ) -> dict[str, dict[str, Any]]:
     """Cells by ``"data | model"``: those in ``out`` already are kept, the others measured and written one by one."""
-    path = None if out is None else out / CELLS
-    held = json.loads(path.read_text(encoding="utf-8")) if path is not None and path.exists() else {}
-    found: dict[str, dict[str, Any]] = held.get("cells", {})
-    facts = machine()
+    cells = Cells(
+        SCRIPT,
+        None if out is None else out / CELLS,
+        jobs=jobs,
+        timeout=timeout,
+        again=again,
+        says=lambda one: f"Jaccard {one['jaccard']:.3f}, {one['fit_seconds']:.1f} s",
+    )
+    records = [] if out is None else [str((out / "records").resolve())]
     for name in names:
         for model in wanted:
-            key = f"{name} | {model}"
-            if not again and key in found and "error" not in found[key]:
-                continue
-            records = [] if out is None else [str((out / "records").resolve())]
-            one = run_cell(SCRIPT, [name, model, *records], cores=jobs, timeout=timeout)
-            found[key] = {**one, "jobs": jobs, "commit": facts["commit"]}
-            jaccard = one.get("error") or f"Jaccard {one['jaccard']:.3f}, {one['fit_seconds']:.1f} s"
-            print(f"{key}: {jaccard}", flush=True)
-            if path is not None:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                with atomic_write(path) as file:
-                    json.dump({**facts, "cells": found}, file, ensure_ascii=False, indent=1)
-    return found
+            cells.get(f"{name} | {model}", [name, model, *records])
+    return cells.found
 
 
 def table(found: dict[str, dict[str, Any]], name: str, wanted: list[str]) -> list[dict[str, Any]]:

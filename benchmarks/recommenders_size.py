@@ -1,13 +1,12 @@
 """Part size: 651 labels and 3,600 generated records within limits of time and memory, a process for each model."""
 
-import json
 import time
 import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import peak_memory, run_cell, show, write_result
+from common import Cells, peak_memory, show
 from recommenders_models import models, vectorizer
 
 from medrec.datasets import load
@@ -68,13 +67,20 @@ def run(smoke: bool, out: Path | None, *, wanted: list[str] | None, timeout: flo
         one = cell("prior", 1, 60, 20)
         print(f"\nsize: prior on 60 generated records, Jaccard {one['jaccard']:.3f}")
         return
-    path = None if out is None else out / "recommenders_size.json"
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"] if path is not None and path.exists() else {}
+    held = Cells(
+        SCRIPT,
+        None if out is None else out / "recommenders_size.json",
+        jobs=CORES,
+        timeout=timeout,
+        again=again,
+        says=lambda one: f"{one['fit_seconds']:.1f} s",
+        train=TRAIN,
+        test=TEST,
+        cores=CORES,
+    )
     for model in wanted or MODELS:
-        if "error" in cells.get(model, {"error": ""}) or again:
-            cells[model] = run_cell(SCRIPT, ["size", model], cores=CORES, timeout=timeout)
-            print(f"{model}: {cells[model].get('error') or cells[model]['fit_seconds']}", flush=True)
-            write_result(out, "recommenders_size", train=TRAIN, test=TEST, cores=CORES, cells=cells)
+        held.get(model, ["size", model])
+    cells = held.found
     rows = []
     for model, one in cells.items():
         if "error" in one:
