@@ -10,7 +10,7 @@ from recommenders_models import there
 
 from medrec.datasets import Dataset, load
 from medrec.decision import Cardinality
-from medrec.recommenders import make_recommender
+from medrec.recommenders import LinearBase, make_recommender
 from medrec.recommenders.folds import patient_folds
 
 MODELS = {
@@ -18,6 +18,15 @@ MODELS = {
     "binary relevance, logistic": {"model": "binary-relevance", "base": "logistic"},
     "binary relevance, svm": {"model": "binary-relevance", "base": "svm"},
     "stacked": {"model": "stacked"},
+    "stacked, with XGBoost": {
+        "model": "stacked",
+        "bases": (
+            LinearBase(loss="squared_hinge", C=3.0, normalize=True, tol=1e-3, dtype="float32"),
+            "neighbors",
+            "lightgbm-fast",
+            "xgboost-fast",
+        ),
+    },
 }
 CURVE = ("binary relevance, logistic", "stacked")
 SHARES = (25, 50, 100)
@@ -51,7 +60,7 @@ def cell(words: Sequence[str], jobs: int, smoke: bool) -> Outcome:
     options = {key: value for key, value in MODELS[model].items() if key != "model"}
     if model != "prior":
         options["n_jobs"] = jobs
-    if model == "stacked":
+    if kind == "stacked":
         options["aliases"] = data.aliases
         if smoke:
             options["bases"] = ("logistic", "neighbors")
@@ -81,20 +90,15 @@ def run(run: Run, jobs: int) -> None:
             run.say(
                 "\nThe published models saw the masks and with them the number of drugs. Rows of the default decision "
                 "have that number as a feature; rows with the number given take as many of the best drugs, which is "
-                "nearest to the published setting. Masks dropped is what a user has."
+                "nearest to the published setting. Masks dropped is what a user has: the commas that join the "
+                "masks go with them, because rows of commas tell how many there were."
             )
-        scored = run.scored("dialmed", masks, "100%", "stacked", parts=folds)
-        for figure, least in TARGETS[masks].items():
-            run.target(
-                f"DialMed, masks {masks}, stacked, default decision: {figure}",
-                None if scored is None else scored.mean(figure),
-                least,
-            )
-        if masks == "kept":
-            given = run.scored("dialmed", masks, "100%", "stacked", parts=folds, variant=GIVEN)
-            for figure, least in TARGETS[masks].items():
-                value = None if given is None else given.mean(figure)
-                run.target(f"DialMed, masks kept, stacked, number given: {figure}", value, least)
+        for model in (name for name in MODELS if name.startswith("stacked")):
+            for variant in variants:
+                scored = run.scored("dialmed", masks, "100%", model, parts=folds, variant=variant)
+                for figure, least in TARGETS[masks].items():
+                    what = f"DialMed, masks {masks}, {model}, {variant or 'default decision'}: {figure}"
+                    run.target(what, None if scored is None else scored.mean(figure), least)
     curve(run, folds)
 
 
