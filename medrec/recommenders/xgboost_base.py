@@ -96,8 +96,8 @@ class XGBoostBase(BoosterBase):
     def fast(cls, **options: Any) -> "XGBoostBase":
         """The fast preset: fewer rounds in longer steps, 15 bins, 1300 columns, half of them a tree; others as given.
 
-        Rounds and steps were chosen by cross-validation on training parts of Mulan's medical, enron and yeast, the number
-        of columns after a look at the test parts of enron and DialMed; see ``--part fast`` of
+        Rounds and steps were chosen by cross-validation on training parts of Mulan's medical, enron and yeast, the
+        number of columns after a look at the test parts of enron and DialMed; see ``--part fast`` of
         ``benchmarks/bench_recommenders.py`` for what it saves and costs.
         """
         preset: dict[str, Any] = {
