@@ -255,8 +255,6 @@ class StackedRecommender(BaseRecommender):
                 one = BinaryRelevanceRecommender(made_base, n_jobs=self.n_jobs, **common)
             names.append(name if name not in names else f"{name} {len(names) + 1}")
             made.append(one)
-        if not made:
-            raise ValueError("StackedRecommender: bases must name at least one base; got none.")
         return names, made
 
     def _check_options(self, n_features: int, n_labels: int) -> None:
@@ -264,6 +262,11 @@ class StackedRecommender(BaseRecommender):
             raise ValueError(
                 "StackedRecommender: cv must be a number of folds, because the pair model learns from out-of-fold "
                 "scores; got None. Pass cv=5."
+            )
+        if isinstance(self.bases, str) or not len(self.bases):
+            raise ValueError(
+                f"StackedRecommender: bases must be a list of at least one base, such as {list(DEFAULT_BASES)}; got "
+                f"{self.bases!r}."
             )
         if self.n_candidates < 1 or self.n_context < 0:
             raise ValueError(

@@ -132,7 +132,8 @@ def test_classes_come_by_name():
 WRONG = {
     "no folds": ({"cv": None}, "cv must be a number of folds"),
     "no such base": ({"bases": ["forest"]}, "base must be one of logistic, .*; got 'forest'"),
-    "no base": ({"bases": []}, "at least one base"),
+    "no base": ({"bases": []}, r"a list of at least one base, .*; got \[\]"),
+    "a name alone": ({"bases": "logistic"}, "a list of at least one base, .*; got 'logistic'"),
     "no candidates": ({"n_candidates": 0}, "n_candidates must be at least 1"),
     "negative rounds": ({"pairs": PairBooster(n_estimators=-1)}, "n_estimators must be at least 0; got -1"),
     "blocks that are not there": ({"label_blocks": ["named", "first"]}, "2 label blocks of 6 drugs need more than 12"),
