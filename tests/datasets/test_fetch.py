@@ -288,6 +288,8 @@ def test_an_interrupt_keeps_what_arrived(site: Site, tmp_path: Path) -> None:
     site.faults = ["stall"]
     digest = hashlib.sha256(BIG).hexdigest()
     code = (
+        # A shell's background processes, such as a gate's, ignore SIGINT, and their children inherit it.
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from medrec.datasets import fetch; from medrec.datasets.fetch import *; from medrec.cli import main\n"
         f"fetch.PUBLIC = {{'tiny': Public('', '', {site.base!r}, {{'a.bin': Remote('a.bin', Known({digest!r}))}})}}\n"
         f"raise SystemExit(main(['data', 'fetch', 'tiny', '--out', {str(tmp_path)!r}]))\n"
