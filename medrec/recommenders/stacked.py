@@ -171,7 +171,11 @@ class StackedRecommender(BaseRecommender):
             record_fold[test] = at
             pairs_of = np.isin(rows, test)
             statistics = LabelStatistics.of(sets[train], records[train])
-            pairs[pairs_of] = features.describe(log_odds, statistics, blocks, context, rows[pairs_of], labels[pairs_of])
+            held = np.searchsorted(test, rows[pairs_of])  # places among the fold's records, which rise
+            own = [block[test] for block in blocks]
+            pairs[pairs_of] = features.describe(
+                log_odds[:, test], statistics, own, context[test], held, labels[pairs_of]
+            )
         self.statistics_ = LabelStatistics.of(sets, records)
         target = np.asarray(sets[rows, labels]).ravel() > 0
         weight = None if weight is None else weight[rows] if weight.ndim == 1 else weight[rows, labels]
