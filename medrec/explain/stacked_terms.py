@@ -23,7 +23,7 @@ def stacked_terms(recommender: StackedRecommender, X: Any, label: int, names: An
     described = recommender.describe_pairs(X)
     own, _ = split_blocks(X, len(recommender.label_blocks), recommender.n_labels_)
     terms = Terms([Term(CONSTANT, "intercept", NO_VALUE, float(recommender.weights_[0]))])
-    edge = float(logit(1 - 0.5 / (recommender.n_records_ + 1)))  # a stack takes no base to be surer
+    edge = float(logit(1 - recommender.least_probability_))  # a stack takes no base to be surer
     for at, name in enumerate(recommender.base_names_):
         weight, seen = float(recommender.weights_[1 + at]), float(described.log_odds[at, 0, label])
         calibrator = recommender.calibrators_[at]

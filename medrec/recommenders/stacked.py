@@ -220,9 +220,13 @@ class StackedRecommender(BaseRecommender):
             classes=self.classes_of_,
         )
 
+    @property
+    def least_probability_(self) -> float:
+        """How near to 0 and to 1 a base may come: n records bear no surer word on a drug than half a success in n."""
+        return 0.5 / (self.n_records_ + 1)
+
     def _log_odds(self, calibrator: PlattCalibrator, scores: np.ndarray) -> np.ndarray:
-        """Calibrated log-odds; n records bear no surer word on a drug than half a success in n."""
-        least = 0.5 / (self.n_records_ + 1)
+        least = self.least_probability_
         return logit(np.clip(calibrator.transform(scores), least, 1 - least))
 
     def _context(self, own: Any) -> np.ndarray:
