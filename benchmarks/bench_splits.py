@@ -8,10 +8,11 @@
    extrapolated from two sizes, and said to be so.
 3. real: UCI diabetes by patient, CodiEsp (where a record is a patient).
 
-Each splitter runs in a process of its own under a time limit, on one core. Compiling, which happens once on a machine,
-is not in the seconds; it is printed. StratifiedGroupKFold refuses many labels: it is given each record's rarest label
-as its class. MultilabelStratifiedKFold and IterativeStratification know no patients; the first also runs on a
-row for each patient (the union of the visits), which keeps patients apart.
+Each splitter runs in a process of its own under a time limit, on one core; processor time stands beside the clock's,
+which a shared machine stretches. Compiling, which happens once on a machine, is in neither; the note says what the
+first call took. StratifiedGroupKFold refuses many labels: it is given each record's rarest label as its class.
+MultilabelStratifiedKFold and IterativeStratification know no patients; the first also runs on a row for each patient
+(the union of the visits), which keeps patients apart.
 
 rate deviation: mean over labels and folds of |rate in the test part - rate in all|. LD: the same of odds (Sechidis et
 al. 2011). absent: labels that some fold lacks, of those with a patient for each fold. Ends with status 1 where ours
@@ -39,6 +40,8 @@ LIMIT_OURS = 10.0
 OURS = "GroupedIterativeSplit"
 PLAIN = ("GroupKFold", "GroupKFold, shuffled", "GroupShuffleSplit")
 """Splitters that look at patients and not at labels."""
+SLOW = ("IterativeStratification, order 1", "IterativeStratification, order 2")
+"""Splitters that do not run on the large records."""
 
 
 def main() -> int:
@@ -64,8 +67,8 @@ def main() -> int:
         tables["300 records"] = [row(splitter, run(splitter, "smoke")) for splitter in SPLITTERS]
     else:
         if "large" in parsed.only:
-            tables["100,000 records"] = [row(splitter, run(splitter, "large")) for splitter in SPLITTERS]
-            tables["1,000,000 records"] = [row(splitter, run(splitter, "largest")) for splitter in (OURS, "GroupKFold")]
+            tables["100,000 records"] = [row(one, run(one, "large")) for one in SPLITTERS if one not in SLOW]
+            tables["1,000,000 records"] = [row(one, run(one, "largest")) for one in (OURS, "GroupKFold")]
         if "small" in parsed.only:
             tables["10,000 records"] = small(run)
         if "real" in parsed.only:
@@ -80,15 +83,17 @@ def main() -> int:
 
 
 def small(run):
-    """All splitters on the small records; seconds at the large size extrapolated from half of them."""
+    """All splitters on the small records; seconds at the large size extrapolated for those that do not run there."""
     rows = []
     for splitter in SPLITTERS:
-        found, half = run(splitter, "small"), run(splitter, "half")
-        extrapolated = "-"
-        if "error" not in found and "error" not in half:
-            growth = max(1.0, float(np.log2(found["seconds"] / half["seconds"])))
-            extrapolated = f"{found['seconds'] * (SIZES['large'] / SIZES['small']) ** growth:.3g}"
-        rows.append({**row(splitter, found), "s at 100,000, extrapolated": extrapolated})
+        found, extrapolated = run(splitter, "small"), "above"
+        if splitter in SLOW:
+            half = run(splitter, "half")
+            extrapolated = "-"
+            if "error" not in found and "error" not in half:
+                growth = max(1.0, float(np.log2(found["cpu"] / half["cpu"])))
+                extrapolated = f"{found['cpu'] * (SIZES['large'] / SIZES['small']) ** growth:.3g}, extrapolated"
+        rows.append({**row(splitter, found), "CPU s at 100,000": extrapolated})
     return rows
 
 
@@ -107,8 +112,8 @@ def check(title, rows, smoke):
     """What is not as it should be, a line each."""
     found = {one["splitter"]: one for one in rows}
     ours, wrong = found[OURS], []
-    if "error" in ours:
-        return [f"{title}: {ours['error']}"]
+    if ours["seconds"] == "-":
+        return [f"{title}: {ours['note']}"]
     if ours["shared patients"]:
         wrong.append(f"{title}: {ours['shared patients']} patients are in two folds")
     if smoke:
@@ -116,7 +121,9 @@ def check(title, rows, smoke):
     if ours["absent"]:
         wrong.append(f"{title}: {ours['absent']} labels are absent from a fold")
     for plain in PLAIN:
-        if plain in found and not ours["x1000 rate deviation"] < found[plain]["x1000 rate deviation"] / 2:
+        if plain not in found or found[plain]["seconds"] == "-":
+            continue
+        if not ours["x1000 rate deviation"] < found[plain]["x1000 rate deviation"] / 2:
             wrong.append(f"{title}: rate deviation is not below half of {plain}'s")
     if title == "100,000 records" and ours["seconds"] >= LIMIT_OURS:
         wrong.append(f"{title}: {ours['seconds']:.1f} s, not under {LIMIT_OURS:.0f}")
@@ -126,10 +133,11 @@ def check(title, rows, smoke):
 def row(splitter, found):
     """A line of a table."""
     if "error" in found:
-        return {"splitter": splitter, **dict.fromkeys(COLUMNS, "-"), "error": found["error"]}
+        return {"splitter": splitter, **dict.fromkeys(COLUMNS, "-"), "note": found["error"]}
     return {
         "splitter": splitter,
         "seconds": round(found["seconds"], 3),
+        "CPU s": round(found["cpu"], 3),
         "GiB": found["peak_gib"],
         "shared patients": found["shared_patients"],
         "x1000 rate deviation": 1000 * found["rate_deviation"],
@@ -140,7 +148,7 @@ def row(splitter, found):
     }
 
 
-COLUMNS = ("seconds", "GiB", "shared patients", "x1000 rate deviation", "x1000 LD", "absent", "sizes", "note")
+COLUMNS = ("seconds", "CPU s", "GiB", "shared patients", "x1000 rate deviation", "x1000 LD", "absent", "sizes", "note")
 
 
 def cell(splitter, source):
@@ -151,13 +159,13 @@ def cell(splitter, source):
     if splitter.startswith(OURS):
         make(Y[:20], np.arange(20))
         note = f"first call {time.perf_counter() - start:.1f} s{note and ', '}{note}"
-    start = time.perf_counter()
+    start, busy = time.perf_counter(), time.process_time()
     folds = make(Y, groups)
-    seconds = time.perf_counter() - start
+    seconds, cpu = time.perf_counter() - start, time.process_time() - busy
     tested = np.sort(np.concatenate([test for _, test in folds]))
     if splitter != "GroupShuffleSplit" and not np.array_equal(tested, np.arange(len(groups))):
         note += "; not a partition"
-    return {"seconds": seconds, "peak_gib": peak_memory(), "note": note, **describe_folds(folds, Y, groups)}
+    return {"seconds": seconds, "cpu": cpu, "peak_gib": peak_memory(), "note": note, **describe_folds(folds, Y, groups)}
 
 
 def read(source):
@@ -218,10 +226,11 @@ def _iterstrat_patients(Y, groups):
     return [(np.flatnonzero(fold[groups] != at), np.flatnonzero(fold[groups] == at)) for at in range(FOLDS)]
 
 
-def _multilearn(Y, groups):
+def _multilearn(Y, order):
     from skmultilearn.model_selection import IterativeStratification
 
-    return list(IterativeStratification(FOLDS, order=1, random_state=0).split(np.zeros(Y.shape[0]), Y.toarray()))
+    np.random.seed(0)  # noqa: NPY002  given random_state= it shuffles, after which its folds are like KFold's
+    return list(IterativeStratification(FOLDS, order=order).split(np.zeros(Y.shape[0]), Y.toarray()))
 
 
 SPLITTERS = {
@@ -246,7 +255,14 @@ SPLITTERS = {
         "patients and labels not looked at",
     ),
     "MultilabelStratifiedKFold": (_iterstrat, "iterative-stratification; patients not looked at"),
-    "IterativeStratification": (_multilearn, "scikit-multilearn-ng; patients not looked at"),
+    "IterativeStratification, order 1": (
+        lambda Y, groups: _multilearn(Y, 1),
+        "scikit-multilearn-ng; patients not looked at",
+    ),
+    "IterativeStratification, order 2": (
+        lambda Y, groups: _multilearn(Y, 2),
+        "scikit-multilearn-ng, as its iterative_train_test_split; patients not looked at",
+    ),
 }
 """From sets and patients to folds, by name, and what is to be said of it."""
 
