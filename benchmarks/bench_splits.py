@@ -14,11 +14,11 @@ first call took. StratifiedGroupKFold refuses many labels: it is given each reco
 MultilabelStratifiedKFold and IterativeStratification know no patients; the first also runs on a row for each patient
 (the union of the visits), which keeps patients apart.
 
-rate deviation: mean over labels and folds of |rate in the test part - rate in all|. LD: the same of odds (Sechidis et
-al. 2011). absent: labels that some fold lacks, of those with a patient for each fold. floor: the rate deviation that no folds of
-equal size can be under, because records are whole. Ends with status 1 where ours shares a patient, is not below half of
-the rate deviation (above the floor) of every plain grouped split, lacks a label (on CodiEsp, whose labels may not all
-fit at once: more than a tenth of GroupKFold's) or, at the large size, takes 10 s.
+rate deviation: mean over labels and folds of |rate in the test part - rate in all|. floor: what that cannot be under in
+folds of equal size, because records are whole. LD: as the rate deviation, of odds (Sechidis et al. 2011). absent:
+labels that some fold lacks, of those with a patient for each fold. Ends with status 1 where ours shares a patient, is
+not below half of the rate deviation (above the floor) of every plain grouped split, lacks a label (on CodiEsp, whose
+labels may not all fit at once: more than a tenth of GroupKFold's) or, at the large size, takes 10 s.
 """
 
 import argparse
