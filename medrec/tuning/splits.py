@@ -43,7 +43,8 @@ class GroupedIterativeSplit(BaseCrossValidator):
 
     Notes
     -----
-    Under scikit-learn's metadata routing it asks for ``groups``, as GroupKFold does.
+    Under scikit-learn's metadata routing it asks for ``groups``, as GroupKFold does. scikit-learn's ``cross_validate``
+    itself refuses a sparse y: give it ``Y.toarray()``.
 
     Examples
     --------
