@@ -1,8 +1,6 @@
 """What several commands make of their options."""
 
-import ast
 import inspect
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +8,7 @@ from typing import Any
 from sklearn.pipeline import Pipeline
 
 from medrec._checks import InputError
+from medrec._literals import read_literal
 from medrec.cli import UsageError
 from medrec.cli.messages import note
 from medrec.datasets import Dataset, load
@@ -126,13 +125,4 @@ def _key_value(option: str, word: str) -> tuple[str, Any]:
     key, equals, value = word.partition("=")
     if not equals or not key:
         raise UsageError(f"{option} takes KEY=VALUE; got {word!r}")
-    return key, _literal(value)
-
-
-def _literal(text: str) -> Any:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # what Python only warns of is no value but text
-            return ast.literal_eval(text)
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        return text
+    return key, read_literal(value)
