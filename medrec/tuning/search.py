@@ -160,9 +160,11 @@ class Search:
         self.study.sampler = sampler
         try:
             self.study.optimize(self._objective, n_trials=1)
-        except Exception:
+        except Exception as error:
             if self._failure is not None:
                 raise self._failure from None
+            if not isinstance(error, (ValueError, optuna.exceptions.UpdateFinishedTrialError)):
+                raise
             last = self.study.get_trials(deepcopy=False)[self._number]
             if last.state.name != "FAIL":
                 raise
@@ -187,7 +189,7 @@ class Search:
             if math.isnan(value):
                 raise ValueError("the metric is undefined on these folds")
             return value
-        except (optuna.TrialPruned, optuna.exceptions.UpdateFinishedTrialError):
+        except (optuna.TrialPruned, optuna.exceptions.UpdateFinishedTrialError, optuna.exceptions.StorageInternalError):
             raise
         except Exception as error:
             if plan.is_default:  # what fails as it stands is no matter of tuning

@@ -35,6 +35,20 @@ def quiet_optuna() -> Iterator[None]:
         optuna.logging.set_verbosity(before)
 
 
+@contextmanager
+def storage_trouble(storage: str | None) -> Iterator[None]:
+    """What a database says as an ``InputError``; the study keeps what was written."""
+    import optuna
+    import sqlalchemy
+
+    try:
+        yield
+    except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+        cause = getattr(error, "orig", None) or error.__cause__ or error
+        name = "in memory" if storage is None else hide_password(storage)
+        raise InputError(f"storage {name} cannot be used: {cause}. Check the URL, or run again") from error
+
+
 def open_study(
     storage: str | None, name: str, facts: Mapping[str, Any], *, heartbeat: int
 ) -> tuple[Study, Ledger, tuple[str, ...]]:
@@ -123,12 +137,8 @@ def _open_storage(storage: str | None, heartbeat: int) -> tuple[Any, Any]:
 
     try:
         made = _patiently(connect)
-    except (ImportError, sqlalchemy.exc.NoSuchModuleError) as error:
-        cause = error.__cause__ or error
-        raise InputError(f"storage {hide_password(storage)} needs a driver: {cause}. Install it with pip") from error
-    except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError, RuntimeError) as error:
-        cause = getattr(error, "orig", None) or error.__cause__ or error
-        raise InputError(f"storage {hide_password(storage)} cannot be opened: {cause}. Check the URL") from error
+    except (ImportError, RuntimeError) as error:  # no driver, or a study of another version of Optuna
+        raise InputError(f"storage {hide_password(storage)} cannot be used: {error.__cause__ or error}") from error
     return made, made.engine
 
 

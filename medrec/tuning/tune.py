@@ -15,6 +15,7 @@ from medrec._literals import write_literal
 from medrec._progress import progress
 from medrec.datasets import Dataset
 from medrec.metrics import get_scorer
+from medrec.metrics.totals import METRICS
 from medrec.recommenders import make_recommender
 from medrec.recommenders.folds import Folds, patient_folds
 from medrec.tuning.cross import fit_records
@@ -22,7 +23,7 @@ from medrec.tuning.facts import default_options, study_facts
 from medrec.tuning.result import TuningResult, best_trial, default_value, trials_table
 from medrec.tuning.search import Search, options_of
 from medrec.tuning.spaces import search_space
-from medrec.tuning.study import hide_password, open_study, quiet_optuna
+from medrec.tuning.study import hide_password, open_study, quiet_optuna, storage_trouble
 
 
 def tune(
@@ -132,11 +133,12 @@ def tune(
         space = {key: one for key, one in space.items() if key not in options}
     if not callable(space) and not space:
         raise ValueError("tune: the space is empty: every option is set. Leave one out, or pass space.")
-    scorer, metric_name = _scorer(metric)
+    scorer = metric if callable(metric) else get_scorer(metric_name(metric))
+    measured = getattr(metric, "__qualname__", repr(metric)) if callable(metric) else metric_name(metric)
     folds = tuning_folds(data, n_splits, random_state)
     pipeline = make()
-    facts = study_facts(data, pipeline, space, metric=metric_name, folds=folds, random_state=random_state)
-    with quiet_optuna():
+    facts = study_facts(data, pipeline, space, metric=measured, folds=folds, random_state=random_state)
+    with quiet_optuna(), storage_trouble(storage):
         study, ledger, notes = open_study(storage, study_name or name, facts, heartbeat=heartbeat)
         search = Search(
             study,
@@ -170,6 +172,11 @@ def tune(
     }
     fitted = fit_records(make(**best_params), data) if refit else None
     return TuningResult(best_params, float(best.value), first, study, fitted, table, about, (*notes, *search.notes))
+
+
+def name_study(model: str, base: str) -> str:
+    """The name of a study unless it is given one: of the model, and of the base where it has one."""
+    return model if model in ("neighbors", "prior", "stacked") else f"{model}-{base}"
 
 
 def tuning_folds(data: Dataset, n_splits: int, random_state: int) -> Folds:
@@ -212,14 +219,12 @@ def _maker(
     def make(**drawn: Any) -> Any:
         return make_recommender(model, **{**fixed, **options, **drawn})
 
-    return make, model if model in ("neighbors", "prior", "stacked") else f"{model}-{base}"
+    return make, name_study(model, base)
 
 
-def _scorer(metric: Any) -> tuple[Callable[..., float], str]:
-    if callable(metric):
-        return metric, getattr(metric, "__qualname__", repr(metric))
-    name = f"{metric}_samples" if metric in ("jaccard", "f1", "precision", "recall") else metric
-    return get_scorer(name), name
+def metric_name(metric: str) -> str:
+    """The name of a scorer; ``"jaccard"`` and the like are those of samples."""
+    return f"{metric}_samples" if metric in METRICS else metric
 
 
 def _say_waiting(verbose: bool) -> None:
