@@ -36,8 +36,7 @@ from medrec._io import atomic_write
 from medrec.datasets import load
 from medrec.metrics import compare, overlap_counts
 from medrec.recommenders import make_recommender
-from medrec.recommenders.folds import patient_folds
-from medrec.tuning import fit_records, tune
+from medrec.tuning import GroupedIterativeSplit, fit_records, tune
 
 PARTS = ("kill", "pair", "gain")
 N_SPLITS = 3
@@ -157,7 +156,7 @@ def starts(path: Path) -> list[int]:
 def check(
     what: str, done: dict[int, tuple[Any, ...]], counted: Counter, extra: int, wanted: int, wrong: list[str]
 ) -> int:
-    """Complain of repeats, of more fits than starts (``extra`` of them beyond the first), of a wrong number of trials."""
+    """Complain of repeats, of more fits than starts (``extra`` beyond the first), of a wrong number of trials."""
     repeats = len(done) - len({one[3] for one in done.values()})
     if repeats:
         wrong.append(f"{what}: {repeats} configurations were tried twice")
@@ -266,7 +265,7 @@ def gain(studies: Path, trials: int, outer: int) -> list[dict[str, Any]]:
             test = load(f"{kind}:{DATA / path.format('test')}").align(data.drug_names)
             parts = [(data, test)]
         else:
-            folds = patient_folds(len(data), outer, data.groups, 1)
+            folds = GroupedIterativeSplit(outer, random_state=1).split(None, data.Y, data.groups)
             parts = [(data.subset(train), data.subset(test)) for train, test in folds]
         rows.append(measure(name, base, parts, studies, trials))
         show(f"{name}, so far", rows[-1:])
