@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MAX_STARTS = 5
 """How often a configuration is begun whose process dies; then it counts as failed."""
-PATIENCE = 100
+PATIENCE = 50
 """Repeats in a row after which a space that cannot be listed counts as exhausted."""
 
 
@@ -40,9 +40,9 @@ class Search:
     """Trials of a study, one after another, in step with other processes on the same study.
 
     First comes the default configuration. A configuration whose trial died with its process, or was interrupted, is
-    tried again before any new one. All others are drawn by Optuna's TPE, and claimed in the ledger before they are
-    fitted: what is claimed already is not fitted again, its trial ends at once as failed with the attribute
-    ``repeats``.
+    tried again before any new one. All others are drawn by Optuna's TPE, after a repeat at random, and claimed in the
+    ledger before they are fitted: what is claimed already is not fitted again, its trial ends at once as failed with
+    the attribute ``repeats``.
 
     Parameters
     ----------
@@ -154,7 +154,9 @@ class Search:
         seed = int(self._rng(count).integers(2**31))
         # A sampler for each trial, seeded by its number: a study that is resumed goes on as if it had not stopped, and
         # two processes do not draw the same numbers.
-        sampler: Any = optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
+        sampler: Any = optuna.samplers.RandomSampler(seed)  # after a repeat; TPE would dwell on what is tried
+        if not self._repeats:
+            sampler = optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
         if plan.fixed:
             sampler = optuna.samplers.PartialFixedSampler(dict(plan.fixed), sampler)
         self.study.sampler = sampler
@@ -177,8 +179,12 @@ class Search:
 
         self._number = trial.number
         plan = self._plan
-        drawn = self._draw(trial)
-        options = read_options(drawn) if plan.options is None else dict(plan.options)
+        try:
+            drawn = read_options(self._draw(trial))
+        except Exception as error:  # of a space, which is no matter of one configuration
+            self._failure = error
+            raise
+        options = drawn if plan.options is None else dict(plan.options)
         trial.set_user_attr("options", {name: write_literal(value) for name, value in options.items()})
         holder = self._claim(trial, options)
         if holder is not None:
