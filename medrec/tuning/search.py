@@ -13,6 +13,7 @@ import numpy as np
 from medrec._literals import read_literal, write_literal
 from medrec.tuning.configuration import configuration_key, read_options
 from medrec.tuning.ledger import Claim, Ledger
+from medrec.tuning.signals import Deferred
 from medrec.tuning.spaces import default_draw, list_configurations
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class Search:
         self._repeats = 0
         self._failure: Exception | None = None
         self._plan = Plan()
+        self._signals = Deferred()
 
     def run(self, deadline: float = math.inf, waits: Callable[[], Any] = lambda: None) -> Iterator[int]:
         """Try configurations, and yield once for each one that is done, those of earlier runs and others included.
@@ -161,7 +163,8 @@ class Search:
             sampler = optuna.samplers.PartialFixedSampler(dict(plan.fixed), sampler)
         self.study.sampler = sampler
         try:
-            self.study.optimize(self._objective, n_trials=1)
+            with Deferred() as self._signals:
+                self.study.optimize(self._objective, n_trials=1)
         except Exception as error:
             if self._failure is not None:
                 raise self._failure from None
@@ -238,8 +241,10 @@ class Search:
     def _score(self, trial: Trial, options: Mapping[str, Any]) -> float:
         import optuna
 
-        value = math.nan
-        for fold, value in enumerate(self.score(options)):
+        value, values = math.nan, self.score(options)
+        for fold in range(self.n_folds):
+            with self._signals.admitted():
+                value = next(values)
             trial.report(value, fold)
             if fold + 1 < self.n_folds and not self._plan.is_default and trial.should_prune():
                 raise optuna.TrialPruned
