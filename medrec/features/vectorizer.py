@@ -168,7 +168,7 @@ class RecordVectorizer(TransformerMixin, BaseEstimator):
         return _stack(blocks, len(records))
 
     def transform(self, X: pd.DataFrame) -> sp.csr_matrix:
-        """Features of records, CSR ``float32`` of shape (n_records, n_features_out_)."""
+        """Features of records, CSR ``float32`` of shape ``(n_records, n_features_out_)``."""
         check_is_fitted(self)
         records = self._check(X, fitted=True)
         blocks = [part.transform(records) for part in self.parts_.values()]

@@ -25,7 +25,7 @@ class LinearBase(BaseEstimator):
 
     The models, the intercept included, are those of scikit-learn's ``LogisticRegression(solver="liblinear")``
     and ``LinearSVC`` in one-versus-rest, found several times faster because labels share every pass
-    over X (see :func:`medrec.kernels.linear.fit_linear`).
+    over X (see ``medrec.kernels.linear.fit_linear``).
 
     Parameters
     ----------
