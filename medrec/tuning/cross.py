@@ -7,7 +7,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from medrec.datasets import Dataset
-from medrec.recommenders.folds import patient_folds
+from medrec.recommenders.folds import Folds, patient_folds
 
 
 def fit_records(pipeline: Any, data: Dataset) -> Any:
@@ -29,6 +29,7 @@ def cross_decide(
     *,
     n_splits: int = 5,
     random_state: int = 0,
+    cv: Any = None,
     fit: Callable[[Any, Dataset], Any] = fit_records,
 ) -> tuple[np.ndarray, sp.csr_matrix, sp.csr_matrix]:
     """Score and decide every record by a model that was fitted without its patient.
@@ -43,6 +44,9 @@ def cross_decide(
         Folds.
     random_state : int, default=0
         Seed of the folds.
+    cv : int, splitter or iterable of (train, test), optional
+        Folds of another kind, in which every record is tested once: ``GroupedIterativeSplit()`` for rare drugs in each,
+        any splitter of scikit-learn, or rows. A number is another name for ``n_splits``. Default: shuffled patients.
     fit : callable, optional
         ``fit(pipeline, dataset)``; default: ``fit_records``.
 
@@ -58,7 +62,7 @@ def cross_decide(
     Raises
     ------
     ValueError
-        When there are fewer than two patients.
+        When there are fewer than two patients, or ``cv`` does not test every record once.
 
     Examples
     --------
@@ -69,9 +73,7 @@ def cross_decide(
     >>> scores.shape == safe.shape == decided.shape == data.Y.shape
     True
     """
-    folds = patient_folds(len(data), n_splits, data.groups, random_state)
-    if not folds:
-        raise ValueError("cross_decide: folds need at least two patients.")
+    folds = _folds(data, n_splits if cv is None else cv, random_state)
     scores = np.empty(data.Y.shape)
     parts: list[tuple[sp.csr_matrix, sp.csr_matrix]] = []
     for train, test in folds:
@@ -81,3 +83,21 @@ def cross_decide(
     back = np.argsort(np.concatenate([test for _, test in folds]))
     safe, decided = (sp.csr_matrix(sp.vstack([part[at] for part in parts], format="csr"))[back] for at in (0, 1))
     return scores, safe, decided
+
+
+def _folds(data: Dataset, cv: Any, random_state: int) -> Folds:
+    """The rows of each fold, of which every record is tested in one."""
+    if hasattr(cv, "split") or np.iterable(cv):
+        folds = cv.split(data.records, data.Y, data.groups) if hasattr(cv, "split") else cv
+        folds = [(np.asarray(train), np.asarray(test)) for train, test in folds]
+        tested = np.concatenate([np.zeros(0, dtype=int), *(test for _, test in folds)])
+        if not np.array_equal(np.sort(tested), np.arange(len(data))):
+            raise ValueError(
+                f"cross_decide: cv must test each of {len(data)} records once; got {len(tested)} tests of "
+                f"{len(np.unique(tested))} records. Give a partition, such as GroupedIterativeSplit()."
+            )
+        return folds
+    folds = patient_folds(len(data), cv, data.groups, random_state)
+    if not folds:
+        raise ValueError("cross_decide: folds need at least two patients.")
+    return folds

@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from sklearn.model_selection import GroupKFold
 
 from medrec.datasets import Dataset
-from medrec.tuning import cross_decide, fit_records
+from medrec.recommenders.folds import patient_folds
+from medrec.tuning import GroupedIterativeSplit, RepeatedGroupedIterativeSplit, cross_decide, fit_records
 
 
 class Spy:
@@ -103,3 +105,29 @@ def test_one_patient_is_not_enough():
         cross_decide(Spy, one)
     with pytest.raises(ValueError, match="at least 2; got 1"):
         cross_decide(Spy, data, n_splits=1)
+
+
+def test_folds_of_another_kind():
+    data = dataset()
+
+    def scored(**options):
+        Spy.log.clear()
+        scores, _, _ = cross_decide(Spy, data, **options)
+        np.testing.assert_array_equal(scores[:, 0], data.records["number"] / 1000)
+        return [sorted(spy.scored) for spy in Spy.log]
+
+    cv = GroupedIterativeSplit(3, random_state=4)
+    assert scored(cv=cv) == [test.tolist() for _, test in cv.split(data.records, data.Y, data.groups)]
+    assert scored(cv=cv.split(None, data.Y, data.groups)) == scored(cv=cv)
+    assert scored(cv=4, random_state=2) == scored(n_splits=4, random_state=2)
+    assert scored(cv=4) == [test.tolist() for _, test in patient_folds(len(data), 4, data.groups, 0)]
+    assert scored(cv=GroupKFold(2)) == [test.tolist() for _, test in GroupKFold(2).split(data.Y, groups=data.groups)]
+
+
+def test_folds_that_are_no_partition():
+    data = dataset()
+    cv = RepeatedGroupedIterativeSplit(3, n_repeats=2)
+    with pytest.raises(ValueError, match="must test each of 40 records once; got 80 tests of 40 records"):
+        cross_decide(Spy, data, cv=cv)
+    with pytest.raises(ValueError, match="got 0 tests of 0 records"):
+        cross_decide(Spy, data, cv=[])
