@@ -76,6 +76,24 @@ def build_parser() -> argparse.ArgumentParser:
     score.add_argument("--ddi", metavar="FILE", help="interactions: CSV drug,other[,severity] or JSON")
     score.add_argument("--json", action="store_true", help="print JSON")
 
+    tune = _add(commands, "tune", "search for the options that do best; a study that was stopped goes on where it was")
+    tune.add_argument("--data", required=True, metavar="SOURCE", help="records with their drugs")
+    tune.add_argument(
+        "--trials", type=_positive, default=30, metavar="N", help="configurations to try, earlier runs counted [30]"
+    )
+    tune.add_argument(
+        "--storage",
+        default="sqlite:///study.db",
+        metavar="URL",
+        help="database of the study, which several processes may share [%(default)s]",
+    )
+    tune.add_argument("--study", metavar="NAME", help="name of the study in it [of model and base]")
+    tune.add_argument("--timeout", type=_seconds, metavar="S", help="seconds after which no trial begins")
+    tune.add_argument("--metric", default="jaccard", metavar="NAME", help="what is to grow, as f1_micro [%(default)s]")
+    tune.add_argument("--cv", type=_folds, default=5, metavar="K", help="folds, patients kept together [5]")
+    tune.add_argument("--out", metavar="MODEL", help="file for the best model, fitted on all records")
+    _add_fit_options(tune)
+
     explain = _add(commands, "explain", "say which words, codes, neighbours and rules moved the scores of a record")
     explain.add_argument("--model", required=True, metavar="MODEL", help="file that medrec fit wrote")
     explain.add_argument("--data", required=True, metavar="SOURCE", help="records, the one among them")
@@ -157,6 +175,7 @@ _positive = _number(int, 1, float("inf"), "a whole number of at least 1")
 _natural = _number(int, 0, 2**32 - 1, f"a whole number from 0 to {2**32 - 1}")
 _folds = _number(int, 2, float("inf"), "a whole number of at least 2")
 _rate = _number(float, 0, 1, "between 0 and 1, 0.05 for 5 %")
+_seconds = _number(float, 1e-3, float("inf"), "a number of seconds above 0")
 
 
 def _jobs(text: str) -> int:

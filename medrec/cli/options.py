@@ -1,8 +1,6 @@
 """What several commands make of their options."""
 
-import ast
 import inspect
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +8,7 @@ from typing import Any
 from sklearn.pipeline import Pipeline
 
 from medrec._checks import InputError
+from medrec._literals import read_literal
 from medrec.cli import UsageError
 from medrec.cli.messages import note
 from medrec.datasets import Dataset, load
@@ -86,8 +85,10 @@ def read_graph(path: str | None, data: Dataset, source: str) -> DDIGraph | None:
     return graph
 
 
-def make_pipeline(parsed: Any, data: Dataset, graph: DDIGraph | None) -> Pipeline:
-    """The Pipeline that ``fit`` and ``evaluate`` are asked for."""
+def make_pipeline(
+    parsed: Any, data: Dataset, graph: DDIGraph | None, *, verbose: bool = True, **tuned: Any
+) -> Pipeline:
+    """The Pipeline that ``fit``, ``evaluate`` and ``tune`` are asked for; ``tuned`` options come after ``--set``."""
     limit = None
     if graph is not None:
         limit = DDIFilter(graph) if parsed.max_ddi is None else DDIFilter(graph, max_rate=parsed.max_ddi)
@@ -95,8 +96,8 @@ def make_pipeline(parsed: Any, data: Dataset, graph: DDIGraph | None) -> Pipelin
         raise UsageError("--max-ddi needs interactions: give --ddi FILE")
     options: dict[str, Any] = {"decision": parsed.decision, "random_state": parsed.seed}
     if parsed.model != "prior":
-        options |= {"n_jobs": parsed.jobs, "verbose": True}
-    options |= dict(_key_value("--set", word) for word in parsed.set)
+        options |= {"n_jobs": parsed.jobs, "verbose": verbose}
+    options |= {**set_options(parsed), **tuned}
     try:
         return make_recommender(
             parsed.model,
@@ -110,6 +111,11 @@ def make_pipeline(parsed: Any, data: Dataset, graph: DDIGraph | None) -> Pipelin
         )
     except (ValueError, TypeError) as error:
         raise UsageError(str(error)) from None
+
+
+def set_options(parsed: Any) -> dict[str, Any]:
+    """The options of ``--set`` by name."""
+    return dict(_key_value("--set", word) for word in parsed.set)
 
 
 def fit(pipeline: Pipeline, data: Dataset) -> Pipeline:
@@ -126,13 +132,4 @@ def _key_value(option: str, word: str) -> tuple[str, Any]:
     key, equals, value = word.partition("=")
     if not equals or not key:
         raise UsageError(f"{option} takes KEY=VALUE; got {word!r}")
-    return key, _literal(value)
-
-
-def _literal(text: str) -> Any:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # what Python only warns of is no value but text
-            return ast.literal_eval(text)
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        return text
+    return key, read_literal(value)

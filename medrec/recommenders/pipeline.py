@@ -90,8 +90,11 @@ def make_recommender(
         "drug_names": drugs,
         "ddi": ddi if drugs is None else make_filter(ddi, drugs),
     }
-    if "base" in inspect.signature(kind).parameters:
-        arguments["base"] = make_base(base, random_state=options.get("random_state", 0), device=device)
+    taken, seed = inspect.signature(kind).parameters, options.get("random_state", 0)
+    if "base" in taken:
+        arguments["base"] = make_base(base, random_state=seed, device=device)
+    if "meta" in taken:  # made here, so that its options have names, too
+        arguments["meta"] = make_base(options.pop("meta", "logistic"), random_state=seed)
     if names and drugs is None:
         raise ValueError("make_recommender: names=True needs drug_names. Pass drug_names=data.drug_names.")
     if names and model == "prior":

@@ -1,7 +1,9 @@
-"""Tuning: how a model does on patients that it has not seen, and the folds that tell."""
+"""Tuning: how a model does on patients that it has not seen, which folds tell, and which options make it do better."""
 
 from medrec.tuning.cross import cross_decide, fit_records
 from medrec.tuning.fold_quality import describe_folds
+from medrec.tuning.result import TuningResult
+from medrec.tuning.spaces import search_space
 from medrec.tuning.splits import (
     GroupedIterativeSplit,
     NestedSplit,
@@ -9,14 +11,18 @@ from medrec.tuning.splits import (
     grouped_holdout,
     nested_splits,
 )
+from medrec.tuning.tune import tune
 
 __all__ = [
     "GroupedIterativeSplit",
-    "RepeatedGroupedIterativeSplit",
     "NestedSplit",
+    "RepeatedGroupedIterativeSplit",
+    "TuningResult",
     "cross_decide",
     "describe_folds",
     "fit_records",
     "grouped_holdout",
     "nested_splits",
+    "search_space",
+    "tune",
 ]
