@@ -1,4 +1,4 @@
-"""Tuning: how a model does on patients that it has not seen, which folds tell, and which options make it do better."""
+"""Tuning: how a model does on patients that it has not seen, the folds that tell, and options that do better."""
 
 from medrec.tuning.cross import cross_decide, fit_records
 from medrec.tuning.fold_quality import describe_folds
@@ -15,8 +15,8 @@ from medrec.tuning.tune import tune
 
 __all__ = [
     "GroupedIterativeSplit",
-    "NestedSplit",
     "RepeatedGroupedIterativeSplit",
+    "NestedSplit",
     "TuningResult",
     "cross_decide",
     "describe_folds",

@@ -17,12 +17,13 @@ from medrec.datasets import Dataset
 from medrec.metrics import get_scorer
 from medrec.metrics.totals import METRICS
 from medrec.recommenders import make_recommender
-from medrec.recommenders.folds import Folds, patient_folds
+from medrec.recommenders.folds import Folds
 from medrec.tuning.cross import fit_records
 from medrec.tuning.facts import default_options, study_facts
 from medrec.tuning.result import TuningResult, best_trial, default_value, trials_table
 from medrec.tuning.search import Search, options_of
 from medrec.tuning.spaces import search_space
+from medrec.tuning.splits import GroupedIterativeSplit
 from medrec.tuning.study import hide_password, open_study, quiet_optuna, storage_trouble
 
 
@@ -180,11 +181,12 @@ def name_study(model: str, base: str) -> str:
 
 
 def tuning_folds(data: Dataset, n_splits: int, random_state: int) -> Folds:
-    """The folds of a study: patients kept together, the same ones for equal data, number and seed."""
-    folds = patient_folds(len(data), n_splits, data.groups, random_state)
-    if not folds:
+    """The folds of a study: patients together, every drug in every fold; the same for equal data, number and seed."""
+    patients = len(data) if data.groups is None else len(np.unique(data.groups))
+    if patients < 2:
         raise ValueError("tune: folds need at least two patients.")
-    return folds
+    splitter = GroupedIterativeSplit(min(n_splits, patients), random_state=random_state)
+    return list(splitter.split(None, data.Y, data.groups))
 
 
 def score_folds(
