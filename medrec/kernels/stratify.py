@@ -115,26 +115,30 @@ def move_groups(order, counts, share, weight, enough, total, folds, table, holde
 
 @njit(nogil=True, cache=True)
 def swap_groups(order, tries, counts, share, weight, enough, total, folds, table, holders):
-    """Exchange each group with those of the ``tries`` next ones that make the table better; the number of exchanges."""
+    """Exchange each group with one of the ``tries`` next ones, if the table gets better; the number of exchanges."""
     swapped = 0
     for at in range(len(order)):
         group = order[at]
-        for step in range(1, tries + 1):
-            other = order[(at + step) % len(order)]
-            source, target = folds[group], folds[other]
-            if source == target:
+        source = folds[group]
+        for target in range(len(share)):
+            if target == source:
                 continue
             first, gain = _gain(group, source, target, counts, share, weight, enough, total, table, holders)
             _put(group, source, -1, counts, table, holders)
             _put(group, target, 1, counts, table, holders)
-            second, more = _gain(other, target, source, counts, share, weight, enough, total, table, holders)
-            covered = first + second
-            if covered > 0 or (covered == 0 and gain + more > NOISE):
-                _put(other, target, -1, counts, table, holders)
-                _put(other, source, 1, counts, table, holders)
-                folds[group], folds[other] = target, source
+            for step in range(1, tries + 1):
+                other = order[(at + step) % len(order)]
+                if folds[other] != target:
+                    continue
+                second, more = _gain(other, target, source, counts, share, weight, enough, total, table, holders)
+                if first + second > 0 or (first + second == 0 and gain + more > NOISE):
+                    _put(other, target, -1, counts, table, holders)
+                    _put(other, source, 1, counts, table, holders)
+                    folds[group], folds[other] = target, source
+                    break
+            if folds[group] == target:
                 swapped += 1
-            else:
-                _put(group, target, -1, counts, table, holders)
-                _put(group, source, 1, counts, table, holders)
+                break
+            _put(group, target, -1, counts, table, holders)
+            _put(group, source, 1, counts, table, holders)
     return swapped

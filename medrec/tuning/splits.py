@@ -156,8 +156,8 @@ class NestedSplit(NamedTuple):
 def nested_splits(y: Any, groups: Any = None, *, outer: Any = None, inner: Any = None) -> Iterator[NestedSplit]:
     """Outer folds to measure on, each with folds of its own training part to tune on, all by patient.
 
-    A search inside ``cross_validate`` cannot do this by itself: scikit-learn does not hand ``groups`` to the inner
-    folds unless metadata routing is switched on, and then a patient is in both parts of one.
+    A search inside ``cross_validate`` does not do this by itself: unless metadata routing is switched on, scikit-learn
+    keeps ``groups`` from the inner folds, and a patient is then on both sides of one.
 
     Parameters
     ----------
