@@ -104,6 +104,61 @@ def finished(client: Any, futures: dict[Any, int], patience: float) -> Iterator[
             yield futures[future], result
 
 
+def together(client: Any, function: Callable[..., Any], work: dict[str, tuple[Any, ...]]) -> list[Any] | None:
+    """One task on each of some workers, all at the same time, because they talk to one another.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    function : callable
+        It must come to an end by itself where another task has died.
+    work : dict of str to tuple
+        Address of each worker, and the arguments of its task.
+
+    Returns
+    -------
+    list or None
+        Results in the order of ``work``; None where a worker died, after the others are free again.
+    """
+    from distributed import CancelledError, wait
+
+    before = _processes(client, work)
+    futures = {
+        client.submit(function, *arguments, workers=[address], pure=False): address
+        for address, arguments in work.items()
+    }
+    try:
+        while True:
+            with suppress(TimeoutError, CancelledError), client.as_current():
+                wait(list(futures), timeout=POLL, return_when="FIRST_COMPLETED")
+            there = client.nthreads()
+            left = [one for one, address in futures.items() if one.status == "pending" and address in there]
+            if not left:
+                break
+            if len(left) < len(futures):
+                time.sleep(POLL / 10)
+        states = {future.status for future in futures}
+        if states == {"finished"}:
+            with suppress(TimeoutError, CancelledError):
+                return [future.result(timeout=60 * POLL) for future in futures]
+            return None  # the worker of a result died with it
+        if states & {"pending", "cancelled", "lost"} or _processes(client, work) != before:
+            return None
+        raise next(future.exception() for future in futures if future.status == "error")
+    finally:
+        client.cancel(list(futures))
+
+
+def _processes(client: Any, addresses: Iterable[str]) -> dict[str, int]:
+    """The process of each worker; of those that do not answer none."""
+    import os
+
+    there = client.nthreads()
+    asked = [address for address in addresses if address in there]
+    found = client.run(os.getpid, workers=asked, on_error="ignore") if asked else {}
+    return {address: process for address, process in found.items() if isinstance(process, int)}
+
+
 def wait_for_workers(client: Any, patience: float) -> list[str]:
     """Addresses of the workers, sorted; where there are none yet, wait for the first."""
     start = time.monotonic()

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -177,6 +178,14 @@ class BoosterBase(BaseEstimator):
         return sp.vstack(rows, format="csr")
 
     @abstractmethod
+    def pattern(self, bins: Any) -> Any:
+        """What other records must be given as ``like`` to be binned as those of ``bins`` are."""
+
+    @abstractmethod
+    def group(self, member: dict[str, Any]) -> AbstractContextManager[Any]:
+        """A context in which this process trains with others on the records of all; see ``dask_boosters``."""
+
+    @abstractmethod
     def _device(self) -> str: ...
 
     @abstractmethod
@@ -253,6 +262,8 @@ class Bins:
         Columns that are binned.
     device, threads
         Where trees are grown, and by how many threads.
+    like : object, optional
+        What ``BoosterBase.pattern`` gave of other bins: these are to be the same.
     """
 
     def __init__(
@@ -265,7 +276,9 @@ class Bins:
         *,
         device: str,
         threads: int,
+        like: Any = None,
     ) -> None:
+        self.like = like
         self.base, self.rows, self.held, self.columns = base, rows, held, columns
         self.device, self.threads = device, threads
         self.n_features, self.sparse = X.shape[1], sp.issparse(X)
