@@ -4,6 +4,7 @@ from medrec.recommenders.adapter import MultiLabelAdapter
 from medrec.recommenders.bases import BASES, make_base
 from medrec.recommenders.binary_relevance import BinaryRelevanceRecommender
 from medrec.recommenders.chain import ChainRecommender
+from medrec.recommenders.dask_boosters import fit_dask
 from medrec.recommenders.estimator_base import EstimatorBase
 from medrec.recommenders.lightgbm_base import LightGBMBase
 from medrec.recommenders.linear import LinearBase
@@ -30,6 +31,7 @@ __all__ = [
     "StackedBinaryRelevance",
     "StackedRecommender",
     "XGBoostBase",
+    "fit_dask",
     "make_base",
     "make_recommender",
 ]

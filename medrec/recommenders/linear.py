@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.preprocessing import normalize as normalize_rows
 
+from medrec._parallel import threads
 from medrec.kernels.linear import fit_linear
 
 __all__ = ["LinearBase"]
@@ -139,12 +139,20 @@ class LinearBase(BaseEstimator):
             coef_init=None if init is None else init.coef_,
             intercept_init=None if init is None else init.intercept_,
             dtype=self.dtype,
-            n_threads=effective_n_jobs(n_jobs),
+            n_threads=threads(n_jobs),
             callback=progress,
         )
         self.warn_unconverged(fit.converged)
         self.coef_, self.intercept_, self.n_iter_ = fit.coef, fit.intercept, fit.n_iter
         self.n_features_in_ = X.shape[1]
+        return self
+
+    def join(self, parts: Sequence[LinearBase]) -> LinearBase:
+        """Become the fitted base of all labels from those of some labels each."""
+        self.coef_ = np.vstack([part.coef_ for part in parts])
+        self.intercept_ = np.concatenate([part.intercept_ for part in parts])
+        self.n_iter_ = np.concatenate([part.n_iter_ for part in parts])
+        self.n_features_in_ = parts[0].n_features_in_
         return self
 
     def warn_unconverged(self, converged: np.ndarray) -> None:
