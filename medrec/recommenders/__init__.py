@@ -8,6 +8,7 @@ from medrec.recommenders.estimator_base import EstimatorBase
 from medrec.recommenders.lightgbm_base import LightGBMBase
 from medrec.recommenders.linear import LinearBase
 from medrec.recommenders.neighbors import NeighborRecommender
+from medrec.recommenders.online_linear import OnlineLinearBase
 from medrec.recommenders.pair_booster import PairBooster
 from medrec.recommenders.pipeline import MODELS, make_recommender
 from medrec.recommenders.prior import PriorRecommender
@@ -25,6 +26,7 @@ __all__ = [
     "LinearBase",
     "MultiLabelAdapter",
     "NeighborRecommender",
+    "OnlineLinearBase",
     "PairBooster",
     "PriorRecommender",
     "StackedBinaryRelevance",
