@@ -73,7 +73,15 @@ def write_generated(
     sizes = [min(file_records, n_records - block * file_records) for block in blocks]
     keep = None if columns is None else tuple(columns)
     work = run_tasks(
-        _write_block, list(zip(blocks, sizes)), Path(folder), seed, rows, keep, client=client, desc="records", show=verbose
+        _write_block,
+        list(zip(blocks, sizes)),
+        Path(folder),
+        seed,
+        rows,
+        keep,
+        client=client,
+        desc="records",
+        show=verbose,
     )
     return list(work)
 

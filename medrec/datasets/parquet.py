@@ -76,7 +76,9 @@ class ParquetRecords:
         for path in self.files:
             header, n_records = _read_footer(path)
             if first is not None and header != first:
-                raise InputError(f"has another header than {self.files[0]}; keep one kind of records a folder", path=path)
+                raise InputError(
+                    f"has another header than {self.files[0]}; keep one kind of records a folder", path=path
+                )
             first = header
             self.n_records += n_records
         schema, names, self.ddi, self.aliases = read_header(first or {}, self.files[0], None)
@@ -155,7 +157,9 @@ class ParquetRecords:
             self.drug_names,
             self.schema,
             ids=ids,
-            groups=np.asarray([f"record {own}" if one is None else one for one, own in zip(patients, ids)], dtype=object),
+            groups=np.asarray(
+                [f"record {own}" if one is None else one for one, own in zip(patients, ids)], dtype=object
+            ),
             ddi=self.ddi,
             aliases=self.aliases,
         )
@@ -209,7 +213,9 @@ def write_parquet(
     try:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"cannot be made ({error.strerror}); name a folder that can be written", path=target) from error
+        raise InputError(
+            f"cannot be made ({error.strerror}); name a folder that can be written", path=target
+        ) from error
     pq = import_optional("pyarrow.parquet", feature=FEATURE, extra="parquet")
     written = []
     for number, dataset in enumerate(datasets, start=first):

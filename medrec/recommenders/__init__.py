@@ -10,6 +10,7 @@ from medrec.recommenders.linear import LinearBase
 from medrec.recommenders.neighbors import NeighborRecommender
 from medrec.recommenders.online_linear import OnlineLinearBase
 from medrec.recommenders.pair_booster import PairBooster
+from medrec.recommenders.partitions import fit_parquet, predict_parquet
 from medrec.recommenders.pipeline import MODELS, make_recommender
 from medrec.recommenders.prior import PriorRecommender
 from medrec.recommenders.stacked import StackedRecommender
@@ -32,6 +33,8 @@ __all__ = [
     "StackedBinaryRelevance",
     "StackedRecommender",
     "XGBoostBase",
+    "fit_parquet",
     "make_base",
     "make_recommender",
+    "predict_parquet",
 ]

@@ -67,14 +67,7 @@ class BaseRecommender(ClassifierMixin, BaseEstimator):
         if groups is not None and len(groups) != X.shape[0]:
             raise ValueError(f"{who}: groups must have {X.shape[0]} entries; got {len(groups)}.")
         weight = _check_weight(sample_weight, sets.shape, who)
-        names = self.drug_names if self.drug_names is not None else getattr(Y, "columns", None)
-        names = [str(name) for name in (range(sets.shape[1]) if names is None else names)]
-        self.drug_names_ = check_names(names, who=who, n_labels=sets.shape[1])
-        self.sparse_output_ = sp.issparse(Y)
-        self.output_dtype_ = np.dtype(Y.dtype if self.sparse_output_ else np.asarray(Y).dtype).name
-        # A row a label, not arange(n_labels): scikit-learn's scorers would take two labels for one binary target.
-        self.classes_ = np.tile([0, 1], (sets.shape[1], 1))
-        self.filter_ = make_filter(self.ddi, self.drug_names_)
+        self._describe_target(Y)
         if weight is not None:
             X, sets, groups, weight = _drop_weightless(X, sets, groups, weight)
         folds = [] if self.cv is None else patient_folds(X.shape[0], self.cv, groups, self.random_state)
@@ -84,6 +77,18 @@ class BaseRecommender(ClassifierMixin, BaseEstimator):
         self.calibrator_ = PlattCalibrator().fit(out_of_fold, sets, sample_weight=weight) if folds else None
         self.decision_ = rule.fit(self._probabilities(out_of_fold), sets, groups)
         return self
+
+    def _describe_target(self, Y: Any) -> None:
+        """Keep the names of the labels, what ``predict`` gives back, and the filter of these labels."""
+        who, n_labels = type(self).__name__, Y.shape[1]
+        names = self.drug_names if self.drug_names is not None else getattr(Y, "columns", None)
+        names = [str(name) for name in (range(n_labels) if names is None else names)]
+        self.drug_names_ = check_names(names, who=who, n_labels=n_labels)
+        self.sparse_output_ = sp.issparse(Y)
+        self.output_dtype_ = np.dtype(Y.dtype if self.sparse_output_ else np.asarray(Y).dtype).name
+        # A row a label, not arange(n_labels): scikit-learn's scorers would take two labels for one binary target.
+        self.classes_ = np.tile([0, 1], (n_labels, 1))
+        self.filter_ = make_filter(self.ddi, self.drug_names_)
 
     @abstractmethod
     def _fit_scores(

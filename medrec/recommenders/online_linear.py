@@ -69,9 +69,7 @@ class OnlineLinearBase(BaseEstimator):
     coef_: np.ndarray
     intercept_: np.ndarray
 
-    def __init__(
-        self, *, rate: float = 0.1, n_passes: int = 5, normalize: bool = True, random_state: int = 0
-    ) -> None:
+    def __init__(self, *, rate: float = 0.1, n_passes: int = 5, normalize: bool = True, random_state: int = 0) -> None:
         self.rate = rate
         self.n_passes = n_passes
         self.normalize = normalize
@@ -141,9 +139,7 @@ class OnlineLinearBase(BaseEstimator):
                 if learner is None:
                     learner = Learner.start(block.X.shape[1], shares)
                 order = self._order(block.X.shape[0], turn, number)
-                learner.visit(
-                    block.X, block.Y[:, span], order, rate=self.rate, weight=_weight_of(block, span)
-                )
+                learner.visit(block.X, block.Y[:, span], order, rate=self.rate, weight=_weight_of(block, span))
         return learner
 
     def take_spans(
