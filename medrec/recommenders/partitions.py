@@ -128,7 +128,7 @@ def fit_parquet(
         counts = np.sum([one.learn_counts for one in written], axis=0)
         total = np.full(len(counts), float(n_learn))
         spans = label_spans(len(counts))
-        learners = run_tasks(_learn, spans, base, blocks, counts, total, desc="drugs, 64 at a time", **shared)
+        learners = run_tasks(_learn, spans, clone(base), blocks, counts, total, desc="drugs, 64 at a time", **shared)
         base.take_spans(spans, learners, blocks[0].X.shape[1], counts, total)
         held = joined(iter(FeatureBlocks([path for one in written for path in one.held])))
     recommender.set_params(drug_names=records.drug_names if recommender.drug_names is None else recommender.drug_names)
