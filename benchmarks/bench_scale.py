@@ -1,10 +1,10 @@
 """Records that outgrow memory: generate, fit, predict and score 10,000 to 1,000,000 of them.
 
 Every step is a process of its own; its seconds and the most memory that it held are printed. Equality comes first: the
-model and the predicted sets of one process, of a Dask cluster of three processes, and of that cluster while
-a worker dies by SIGKILL in the middle of each must agree to the last bit. Then: growth from size to size (1.0 is linear), the same peak
-at every size for one block size and another for another, and the quality beside logistic regression in memory on the
-same records, tested on other patients of the same clinic.
+model and the predicted sets of one process, of a Dask cluster of three processes, and of that cluster while a worker
+dies by SIGKILL in the middle of each must agree to the last bit. Then: growth from size to size (1.0 is linear), the
+same peak at every size for one block size and another for another, and the quality beside logistic regression in memory
+on the same records, tested on other patients of the same clinic.
 
 The records have the diagnoses, the chief complaint and the structured columns of the generated discharge records,
 because segmenting the long texts would take most of the time; ``--columns all`` takes all.

@@ -28,8 +28,8 @@ class ParquetRecords:
     """Records in partitioned Parquet, read a block at a time.
 
     Every file has the columns ``id``, ``patient`` and ``drugs`` (a list of names) and one for each column of the
-    schema: texts, categories and dates as strings, numbers as float64, codes and dialogues as lists of strings, evidence
-    as lists of pairs. The first line of ``read_jsonl``'s format, JSON with ``schema`` and ``drugs``, stands in the
+    schema: texts, categories and dates as strings, numbers as float64, codes and dialogues as lists of strings,
+    evidence as lists of pairs. The first line of ``read_jsonl``'s format, JSON with ``schema`` and ``drugs``, stands in the
     file's metadata under the key ``medrec``, the same in all files. A column may be left out (missing in
     all records), ``id`` (then its place, ``FILE:ROW``), ``patient`` (then a patient of its own) and ``drugs``
     (then none), too.
