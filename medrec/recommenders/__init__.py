@@ -9,7 +9,9 @@ from medrec.recommenders.estimator_base import EstimatorBase
 from medrec.recommenders.lightgbm_base import LightGBMBase
 from medrec.recommenders.linear import LinearBase
 from medrec.recommenders.neighbors import NeighborRecommender
+from medrec.recommenders.online_linear import OnlineLinearBase
 from medrec.recommenders.pair_booster import PairBooster
+from medrec.recommenders.partitions import fit_parquet, predict_parquet
 from medrec.recommenders.pipeline import MODELS, make_recommender
 from medrec.recommenders.prior import PriorRecommender
 from medrec.recommenders.stacked import StackedRecommender
@@ -26,12 +28,15 @@ __all__ = [
     "LinearBase",
     "MultiLabelAdapter",
     "NeighborRecommender",
+    "OnlineLinearBase",
     "PairBooster",
     "PriorRecommender",
     "StackedBinaryRelevance",
     "StackedRecommender",
     "XGBoostBase",
     "fit_dask",
+    "fit_parquet",
     "make_base",
     "make_recommender",
+    "predict_parquet",
 ]

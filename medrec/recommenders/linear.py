@@ -175,15 +175,17 @@ class LinearBase(BaseEstimator):
         """
         if not hasattr(self, "coef_"):
             raise NotFittedError(f"{type(self).__name__}: call fit_labels before decision_function.")
-        X = sp.csr_matrix(X) if sp.issparse(X) else np.asarray(X)
-        if X.ndim != 2 or X.shape[1] != self.n_features_in_:
-            raise ValueError(
-                f"{type(self).__name__}: X must have the {self.n_features_in_} features it was fitted on; "
-                f"got shape {X.shape}."
-            )
-        scores = np.empty((X.shape[0], len(self.intercept_)))
-        for low in range(0, scores.shape[1], _BLOCK):
-            block = slice(low, low + _BLOCK)
-            scores[:, block] = X @ np.ascontiguousarray(self.coef_[block].T, dtype=np.float64)
-            scores[:, block] += self.intercept_[block]
-        return scores
+        return linear_scores(X, self.coef_, self.intercept_, who=type(self).__name__)
+
+
+def linear_scores(X: Any, coef: np.ndarray, intercept: np.ndarray, *, who: str) -> np.ndarray:
+    """``X coef' + intercept``, float64 of shape (n_records, n_labels), a few labels at a time."""
+    X = sp.csr_matrix(X) if sp.issparse(X) else np.asarray(X)
+    if X.ndim != 2 or X.shape[1] != coef.shape[1]:
+        raise ValueError(f"{who}: X must have the {coef.shape[1]} features it was fitted on; got shape {X.shape}.")
+    scores = np.empty((X.shape[0], len(intercept)))
+    for low in range(0, scores.shape[1], _BLOCK):
+        block = slice(low, low + _BLOCK)
+        scores[:, block] = X @ np.ascontiguousarray(coef[block].T, dtype=np.float64)
+        scores[:, block] += intercept[block]
+    return scores
