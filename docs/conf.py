@@ -1,7 +1,13 @@
 """How Sphinx builds the documentation: ``sphinx-build -W --keep-going docs docs/_build``."""
 
 import sys
+from html import escape
 from pathlib import Path
+
+from docutils import nodes
+from docutils.utils.math import MathError
+from docutils.utils.math.latex2mathml import tex2mathml
+from sphinx.util.logging import getLogger
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # this checkout's package, whichever is installed
 
@@ -15,7 +21,6 @@ version = release = medrec.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
     "numpydoc",
     "myst_parser",
 ]
@@ -38,6 +43,7 @@ numpydoc_class_members_toctree = False
 nitpicky = True
 nitpick_ignore_regex = [(r"py:.*", r"(?!medrec\.).*")]
 
+html_math_renderer = "mathml"
 html_theme = "furo"
 html_title = f"medrec {version}"
 html_theme_options = {
@@ -51,11 +57,32 @@ html_show_sourcelink = False
 
 
 def setup(app):
-    """Members that a class has from scikit-learn are documented there."""
     app.connect("autodoc-skip-member", skip_inherited)
+    app.add_html_math_renderer("mathml", (inline_math, None), (block_math, None))
     return {"parallel_read_safe": True}
 
 
 def skip_inherited(app, kind, name, thing, skip, options):
+    """Members that a class has from scikit-learn are documented there."""
     module = getattr(thing, "__module__", None) or "medrec"
     return skip or name.endswith("_request") or not module.startswith("medrec")
+
+
+def inline_math(translator, node):
+    """Formulas as MathML, which browsers draw by themselves: the pages need no network."""
+    translator.body.append(mathml(node, as_block=False))
+    raise nodes.SkipNode
+
+
+def block_math(translator, node):
+    translator.body.append(mathml(node, as_block=True))
+    raise nodes.SkipNode
+
+
+def mathml(node, as_block):
+    tex = node.astext().replace(r"\dots", r"\ldots").replace(r"\Big", "")  # docutils knows neither
+    try:
+        return tex2mathml(tex, as_block=as_block)
+    except MathError as error:
+        getLogger(__name__).warning("formula %s: %s", tex, error, location=node)
+        return escape(tex)

@@ -34,7 +34,7 @@ class OnlineLinearBase(BaseEstimator):
     Parameters
     ----------
     rate : float, default=0.1
-        Size of the first steps; they fall as features are met (see :mod:`medrec.kernels.online`).
+        Size of the first steps; they fall as features are met (see ``medrec.kernels.online``).
     n_passes : int, default=5
         Visits of every record by ``fit_labels`` and ``fit_blocks``; three do for some 100,000 records.
     normalize : bool, default=True
