@@ -11,7 +11,7 @@ SOURCES = (
     "mimic:DIR, gamenet:DIR, or synthetic:records=2000,seed=0 for generated records."
 )
 MODELS = ("binary-relevance", "chain", "neighbors", "prior", "stacked", "stacked-binary-relevance")
-BASES = ("logistic", "svm", "lightgbm", "lightgbm-fast", "xgboost", "xgboost-fast")
+BASES = ("logistic", "svm", "online", "lightgbm", "lightgbm-fast", "xgboost", "xgboost-fast")
 DECISIONS = (
     "expected-jaccard",
     "expected-f1",

@@ -1,7 +1,7 @@
 """The generated patients: what they have, what they take, and what a ward makes of it at each visit."""
 
 from collections.abc import Iterator
-from itertools import accumulate
+from itertools import accumulate, count
 
 from medrec.datasets._conditions import (
     ANY_REASON,
@@ -29,31 +29,38 @@ _VISITS = tuple(accumulate((55, 22, 11, 6, 3, 2, 1)))
 _ETHNICITIES = ("汉族",) * 46 + ("回族", "满族", "蒙古族", "壮族")
 _MAJOR_TAKEN = 0.25  # chance that a doctor prescribes a pair with a major interaction all the same
 
+BLOCK_PATIENTS = 10**6
+"""Patients that a block has numbers for."""
+
 Regimen = dict[str, tuple[Drug, str, bool]]
 
 
 class Clinic:
-    """Twelve wards with their habits; ``records`` walks through their patients without end."""
+    """Twelve wards with their habits, which the seed fixes; ``records`` walks through their patients without end.
 
-    def __init__(self, seed: int) -> None:
+    Each ``block`` is a stream of patients of its own, numbered from ``block * BLOCK_PATIENTS + 1``.
+    """
+
+    def __init__(self, seed: int, block: int = 0) -> None:
         self._draws = Draws(seed, 651)
         self._groups = formulary()
         self._conditions = conditions()
         self._findings = findings()
         self._major = {frozenset((one, two)) for one, two, severity in interactions() if severity == "major"}
-        self._writer = Writer(self._draws)
         self._cumulative: dict[tuple[int, str, bool], list[int]] = {}
         self._favourite = {
             (ward, key): self._draws.weighted(list(accumulate(drug.weight for drug in group.drugs)))
             for ward in range(N_WARDS)
             for key, group in self._groups.items()
         }
+        self._first = block * BLOCK_PATIENTS + 1
+        if block:
+            self._draws = Draws(seed, 651, block)
+        self._writer = Writer(self._draws)
 
     def records(self) -> Iterator[dict[str, object]]:
         """Clean records, patient after patient, the visits of each in order."""
-        patient = 0
-        while True:
-            patient += 1
+        for patient in count(self._first):
             yield from self._patient(patient)
 
     def _choose(self, ward: int, key: str, renal: bool, banned: str) -> Drug:

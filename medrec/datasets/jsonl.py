@@ -15,7 +15,8 @@ from medrec.datasets._values import CLEANERS, as_drugs
 from medrec.datasets.cdrugred import sets_from_names
 from medrec.datasets.dataset import KINDS, Dataset, interactions_frame
 
-_RESERVED = ("id", "patient", "drugs")
+RESERVED = ("id", "patient", "drugs")
+"""Fields of a record that are no columns of the schema."""
 
 
 def read_jsonl(path: str | os.PathLike[str]) -> Dataset:
@@ -47,7 +48,7 @@ def read_jsonl(path: str | os.PathLike[str]) -> Dataset:
         at, header = next(lines)
     except StopIteration:
         raise InputError("is empty; the first line must be the header", path=path, line=1) from None
-    schema, names, ddi, aliases = _read_header(header, path, at)
+    schema, names, ddi, aliases = read_header(header, path, at)
     known = None if names is None else set(names)
     columns: dict[str, list[Any]] = {column: [] for column in schema}
     ids: list[str] = []
@@ -55,7 +56,7 @@ def read_jsonl(path: str | os.PathLike[str]) -> Dataset:
     drugs: list[list[str]] = []
     line_of: dict[str, int] = {}
     for line, record in lines:
-        unknown = [field for field in record if field not in schema and field not in _RESERVED]
+        unknown = [field for field in record if field not in schema and field not in RESERVED]
         if unknown:
             raise InputError(
                 f"field {shown(unknown[0])} is not in the header's schema; add it there", path=path, line=line
@@ -66,7 +67,7 @@ def read_jsonl(path: str | os.PathLike[str]) -> Dataset:
                 columns[column].append([] if value is None and kind == "dialogue" else CLEANERS[kind](value))
             except ValueError as error:
                 raise InputError(f"field {column!r} {error}", path=path, line=line) from None
-        if all(_is_blank(columns[column][-1]) for column in schema):
+        if all(is_blank(columns[column][-1]) for column in schema):
             raise InputError("record is empty: no column of the schema has a value", path=path, line=line)
         identifier = _identifier(record, "id", path, line) or str(line - at)
         if identifier in line_of:
@@ -108,11 +109,7 @@ def write_jsonl(dataset: Dataset, path: str | os.PathLike[str]) -> None:
     path : path-like
         The file; it is written whole or not at all.
     """
-    header: dict[str, Any] = {"medrec": 1, "schema": dict(dataset.schema), "drugs": list(dataset.drug_names)}
-    if dataset.ddi is not None:
-        header["ddi"] = dataset.ddi.astype(object).where(dataset.ddi.notna(), None).to_numpy().tolist()
-    if dataset.aliases is not None:
-        header["aliases"] = {name: list(others) for name, others in dataset.aliases.items()}
+    header = header_of(dataset)
     with atomic_write(path) as file:
         file.write(json.dumps(header, ensure_ascii=False) + "\n")
         columns = [dataset.records[column].tolist() for column in dataset.schema]
@@ -121,16 +118,28 @@ def write_jsonl(dataset: Dataset, path: str | os.PathLike[str]) -> None:
             if dataset.groups is not None:
                 record["patient"] = str(dataset.groups[row])
             for column, values in zip(dataset.schema, columns):
-                if not _is_blank(values[row]):
+                if not is_blank(values[row]):
                     record[column] = values[row]
             start, end = dataset.Y.indptr[row : row + 2]
             record["drugs"] = [dataset.drug_names[at] for at in dataset.Y.indices[start:end]]
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
 
 
-def _read_header(
-    header: dict[str, Any], path: Any, line: int
+def header_of(dataset: Dataset) -> dict[str, Any]:
+    """What stands before the records of a Dataset, as ``read_header`` takes it."""
+    header: dict[str, Any] = {"medrec": 1, "schema": dict(dataset.schema), "drugs": list(dataset.drug_names)}
+    if dataset.ddi is not None:
+        header["ddi"] = dataset.ddi.astype(object).where(dataset.ddi.notna(), None).to_numpy().tolist()
+    if dataset.aliases is not None:
+        header["aliases"] = {name: list(others) for name, others in dataset.aliases.items()}
+    return header
+
+
+def read_header(
+    header: dict[str, Any], path: Any, line: int | None
 ) -> tuple[dict[str, str], Sequence[str] | None, pd.DataFrame | None, dict[str, tuple[str, ...]] | None]:
+    """Schema, drugs, interactions and aliases of a header, each refused where it is not as ``read_jsonl`` says."""
+
     def refuse(rule: str) -> InputError:
         return InputError(f"header {rule}", path=path, line=line)
 
@@ -145,7 +154,7 @@ def _read_header(
     for column, kind in schema.items():
         if not isinstance(kind, str) or kind not in KINDS:
             raise refuse(f"gives {shown(column)} the kind {shown(kind)}; kinds are {', '.join(KINDS)}")
-        if column in _RESERVED:
+        if column in RESERVED:
             raise refuse(f"names a column {column!r}, which is reserved")
     names = header.get("drugs")
     if names is not None:
@@ -186,7 +195,7 @@ def _identifier(record: dict[str, Any], field: str, path: Any, line: int) -> str
     return str(value)
 
 
-def _is_blank(value: Any) -> bool:
+def is_blank(value: Any) -> bool:
     """Whether a cleaned value says nothing."""
     if isinstance(value, str):
         return not value.strip()

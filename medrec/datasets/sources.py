@@ -14,6 +14,7 @@ from medrec.datasets.dialmed import read_dialmed
 from medrec.datasets.gamenet import read_gamenet
 from medrec.datasets.jsonl import read_jsonl
 from medrec.datasets.mimic import read_mimic
+from medrec.datasets.parquet import read_parquet
 from medrec.datasets.synthetic import make_records
 from medrec.datasets.uci_diabetes import read_uci_diabetes
 
@@ -42,6 +43,7 @@ FORMATS: dict[str, Callable[..., Dataset]] = {
     "uci-diabetes": read_uci_diabetes,
     "mimic": read_mimic,
     "gamenet": read_gamenet,
+    "parquet": read_parquet,
     "synthetic": read_synthetic,
 }
 """The reader of each format."""
@@ -54,7 +56,7 @@ def load(source: str | os.PathLike[str], **options: Any) -> Dataset:
     ----------
     source : str
         ``cdrugred:FILE``, ``dialmed:FILE``, ``jsonl:FILE``, ``arff:FILE``, ``codiesp:FILE``, ``uci-diabetes:FILE``,
-        ``mimic:DIR``, ``gamenet:DIR`` or ``synthetic:records=2000,seed=0``.
+        ``mimic:DIR``, ``gamenet:DIR``, ``parquet:DIR`` or ``synthetic:records=2000,seed=0``.
     **options
         Options of the reader, such as ``masks="keep"`` of ``read_dialmed`` or ``labels="atc3"`` of ``read_mimic``.
 

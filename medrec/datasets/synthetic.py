@@ -13,7 +13,7 @@ from medrec._checks import InputError
 from medrec._io import atomic_write
 from medrec.datasets._draws import Draws
 from medrec.datasets._formulary import formulary, interactions
-from medrec.datasets._patients import Clinic
+from medrec.datasets._patients import BLOCK_PATIENTS, Clinic
 
 LABELS = "出院带药列表"
 SHARES = {"train": 3602, "test-A": 570, "test-B": 1722}
@@ -46,7 +46,7 @@ class GeneratedRecords:
     aliases: dict[str, tuple[str, ...]]
 
 
-def iter_records(n_records: int, *, seed: int = 0) -> Iterator[dict[str, Any]]:
+def iter_records(n_records: int, *, seed: int = 0, block: int = 0) -> Iterator[dict[str, Any]]:
     """The records of ``make_records`` one by one, in constant memory.
 
     Fewer records are a prefix of more, for the same seed.
@@ -57,6 +57,9 @@ def iter_records(n_records: int, *, seed: int = 0) -> Iterator[dict[str, Any]]:
         How many records (visits), at least 1.
     seed : int, default=0
         Not negative. Equal seeds give equal records on every machine.
+    block : int, default=0
+        Not negative. Blocks are records of other patients in the same wards, for those who make many at once; 0 is
+        that of ``make_records``.
 
     Yields
     ------
@@ -67,11 +70,13 @@ def iter_records(n_records: int, *, seed: int = 0) -> Iterator[dict[str, Any]]:
     >>> next(iter_records(1))["就诊标识"]
     '1-1'
     """
-    for name, value, least in (("n_records", n_records, 1), ("seed", seed, 0)):
+    for name, value, least in (("n_records", n_records, 1), ("seed", seed, 0), ("block", block, 0)):
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise ValueError(f"make_records: {name} must be a whole number of at least {least}; got {value!r}.")
-    dirt = Draws(seed, 652)
-    return (_soil(record, dirt) for record in islice(Clinic(seed).records(), n_records))
+    if block and n_records > BLOCK_PATIENTS:
+        raise ValueError(f"make_records: a block has {BLOCK_PATIENTS} records at most; got {n_records}.")
+    dirt = Draws(seed, 652, block) if block else Draws(seed, 652)
+    return (_soil(record, dirt) for record in islice(Clinic(seed, block).records(), n_records))
 
 
 def make_records(n_records: int = 2000, *, seed: int = 0) -> GeneratedRecords:

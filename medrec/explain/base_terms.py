@@ -10,6 +10,7 @@ from medrec.explain.terms import BASE, CONSTANT, DRUG, FEATURE, NO_VALUE, Term, 
 from medrec.recommenders.booster_base import BoosterBase
 from medrec.recommenders.estimator_base import EstimatorBase
 from medrec.recommenders.linear import LinearBase
+from medrec.recommenders.online_linear import OnlineLinearBase
 
 
 def base_terms(base: Any, seen: Any, label: int, *, own: Any, added: Sequence[str] = ()) -> Terms:
@@ -18,7 +19,7 @@ def base_terms(base: Any, seen: Any, label: int, *, own: Any, added: Sequence[st
     Parameters
     ----------
     base : fitted base
-        Of ``LinearBase`` coefficient times feature, of a booster the SHAP values of its trees; any other cannot be
+        Of linear bases coefficient times feature, of a booster the SHAP values of its trees; any other cannot be
         divided and is one term.
     seen : CSR or ndarray of shape (1, n_features + n_added)
         What the base sees: the prepared features, then columns that are no features of the record.
@@ -37,7 +38,7 @@ def base_terms(base: Any, seen: Any, label: int, *, own: Any, added: Sequence[st
     >>> bool(np.isclose(terms.total, base.decision_function(X[:1])[0, 0])), [term.column for term in terms.terms]
     (True, [-1, 0])
     """
-    if isinstance(base, LinearBase):
+    if isinstance(base, (LinearBase, OnlineLinearBase)):
         row = sp.csr_matrix(seen)
         amounts = row.data.astype(np.float64) * base.coef_[label, row.indices].astype(np.float64)
         return Terms(

@@ -4,7 +4,7 @@ hands it to a scikit-learn transformer."""
 import re
 from collections.abc import Callable, Mapping
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -88,7 +88,7 @@ class NumberPart:
         if self.reference is not None:
             years = self._years(records, self.reference)
             self.latest_ = max((year for year in years if year == year), default=float(date.max.year))
-        values = self._values(records)
+        values = self.values(records)
         known = values[~np.isnan(values)]
         self.missing_ = len(known) < len(values)
         distinct = np.unique(known)
@@ -103,7 +103,7 @@ class NumberPart:
 
     def transform(self, records: pd.DataFrame) -> sp.csr_matrix:
         """Features by what was learned, CSR (n_records, n_features)."""
-        return self._features(self._values(records))
+        return self._features(self.values(records))
 
     def tokens(self) -> list[str]:
         """Names of the features, in column order."""
@@ -132,7 +132,8 @@ class NumberPart:
             return sp.csr_matrix((len(values), 0), dtype=np.float32)
         return sp.csr_matrix(np.hstack(blocks).astype(np.float32))
 
-    def _values(self, records: pd.DataFrame) -> np.ndarray:
+    def values(self, records: pd.DataFrame) -> np.ndarray:
+        """The numbers as they are read, float64 (n_records,), NaN where there is none."""
         if self.read == "number":
             return self._numbers(records)
         years = self._years(records, self.column)
@@ -262,6 +263,10 @@ SIDES = {"text": {"": "text"}, "dialogue": {".patient": "patient", ".doctor": "d
 """The texts of a column by its kind: what their names add to the column's, and how each is read."""
 
 
+NUMBERS = {"number": ("number", "number"), "date": ("year", "year"), "birthdate": ("age", "age")}
+"""What is a number, by kind: what its part's name ends in, and how ``NumberPart`` reads it."""
+
+
 def keep_tokens(tokens: list[str]) -> list[str]:
     """The analyzer of a column that is tokens already."""
     return tokens
@@ -300,32 +305,80 @@ def make_parts(
             column, CountVectorizer(analyzer=keep_tokens, binary=True, min_df=least, dtype=np.float32), read
         )
 
-    reference = next((column for column, kind in schema.items() if kind == "date"), None)
+    reference = date_column(schema)
     parts: dict[str, TokenPart | NumberPart] = {}
+    for part in plan_parts(schema, characters=bool(char_ngrams[1])):
+        if part.kind == "words":
+            parts[part.name] = words(part.column, part.read)
+        elif part.kind == "characters":
+            parts[part.name] = characters(part.column, part.read)
+        elif part.kind == "codes":
+            parts[part.name] = tokens(part.column, part.read, min_df)
+        elif part.kind == "values":
+            parts[part.name] = tokens(part.column, part.read)
+        else:
+            parts[part.name] = NumberPart(part.column, part.read, reference=reference if part.read == "age" else None)
+    return parts
+
+
+class PlannedPart(NamedTuple):
+    """A part of the features before it is made.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``"现病史:word"``.
+    column : str
+        The column that is read.
+    kind : {"words", "characters", "codes", "values", "number"}
+        What is made of it.
+    read : str
+        How: a key of ``READERS``, or a reading of ``NumberPart``.
+    """
+
+    name: str
+    column: str
+    kind: str
+    read: str
+
+
+def plan_parts(schema: Mapping[str, str], *, characters: bool) -> list[PlannedPart]:
+    """The parts of every column, in the schema's order; ``characters`` says whether there are n-grams of them.
+
+    Raises
+    ------
+    ValueError
+        When a kind does not exist, or two columns would have parts of one name.
+    """
+    parts: list[PlannedPart] = []
     for column, kind in schema.items():
         if kind in SIDES:
             for suffix, read in SIDES[kind].items():
-                if f"{column}{suffix}:word" in parts:
-                    raise ValueError(f"RecordVectorizer: two columns would be named '{column}{suffix}'; rename one.")
-                parts[f"{column}{suffix}:word"] = words(column, read)
-                if char_ngrams[1]:
-                    parts[f"{column}{suffix}:char"] = characters(column, read)
+                parts.append(PlannedPart(f"{column}{suffix}:word", column, "words", read))
+                if characters:
+                    parts.append(PlannedPart(f"{column}{suffix}:char", column, "characters", read))
             if kind == "dialogue":
-                closing = characters if char_ngrams[1] else words
-                parts[f"{column}.closing:{'char' if char_ngrams[1] else 'word'}"] = closing(column, "closing")
+                closing, name = ("characters", "char") if characters else ("words", "word")
+                parts.append(PlannedPart(f"{column}.closing:{name}", column, closing, "closing"))
         elif kind == "codes":
-            parts[f"{column}:code"] = tokens(column, "codes", min_df)
-            parts[f"{column}:prefix"] = tokens(column, "prefixes", min_df)
-            if char_ngrams[1]:
-                parts[f"{column}:char"] = characters(column, "names")
+            parts.append(PlannedPart(f"{column}:code", column, "codes", "codes"))
+            parts.append(PlannedPart(f"{column}:prefix", column, "codes", "prefixes"))
+            if characters:
+                parts.append(PlannedPart(f"{column}:char", column, "characters", "names"))
         elif kind == "category":
-            parts[f"{column}:is"] = tokens(column, "category")
-        elif kind == "number":
-            parts[f"{column}:number"] = NumberPart(column)
-        elif kind == "date":
-            parts[f"{column}:year"] = NumberPart(column, "year")
-        elif kind == "birthdate":
-            parts[f"{column}:age"] = NumberPart(column, "age", reference=reference)
+            parts.append(PlannedPart(f"{column}:is", column, "values", "category"))
+        elif kind in NUMBERS:
+            name, read = NUMBERS[kind]
+            parts.append(PlannedPart(f"{column}:{name}", column, "number", read))
         elif kind != "evidence":
             raise ValueError(f"RecordVectorizer: column {column!r} has an unknown kind {kind!r}.")
+    names = [part.name for part in parts]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"RecordVectorizer: two columns would be named {name.partition(':')[0]!r}; rename one.")
     return parts
+
+
+def date_column(schema: Mapping[str, str]) -> str | None:
+    """The first column with a date, at which ages are taken."""
+    return next((column for column, kind in schema.items() if kind == "date"), None)

@@ -168,7 +168,7 @@ class RecordVectorizer(TransformerMixin, BaseEstimator):
         return _stack(blocks, len(records))
 
     def transform(self, X: pd.DataFrame) -> sp.csr_matrix:
-        """Features of records, CSR ``float32`` of shape (n_records, n_features_out_)."""
+        """Features of records, CSR ``float32`` of shape ``(n_records, n_features_out_)``."""
         check_is_fitted(self)
         records = self._check(X, fitted=True)
         blocks = [part.transform(records) for part in self.parts_.values()]
@@ -199,20 +199,23 @@ class RecordVectorizer(TransformerMixin, BaseEstimator):
         return tags
 
     def _check(self, X: Any, *, fitted: bool = False) -> pd.DataFrame:
-        if not isinstance(X, pd.DataFrame):
-            raise ValueError(
-                f"RecordVectorizer: records must be a DataFrame; got {type(X).__name__}. Pass dataset.records."
-            )
         needed = [column for column, kind in self.schema.items() if kind != "evidence" or not fitted]
-        missing = [column for column in needed if column not in X.columns]
-        if missing:
-            raise ValueError(
-                f"RecordVectorizer: records lack the column {missing[0]!r} of the schema; they have "
-                f"{', '.join(map(str, X.columns[:10]))}."
-            )
-        if not len(X):
-            raise ValueError("RecordVectorizer: there are no records; 0 row(s) came, at least 1 is needed.")
-        return X
+        return check_records(X, needed, who="RecordVectorizer")
+
+
+def check_records(X: Any, columns: list[str], *, who: str) -> pd.DataFrame:
+    """The records as they are; refused where they are no table of at least a row with these columns."""
+    if not isinstance(X, pd.DataFrame):
+        raise ValueError(f"{who}: records must be a DataFrame; got {type(X).__name__}. Pass dataset.records.")
+    missing = [column for column in columns if column not in X.columns]
+    if missing:
+        raise ValueError(
+            f"{who}: records lack the column {missing[0]!r} of the schema; they have "
+            f"{', '.join(map(str, X.columns[:10]))}."
+        )
+    if not len(X):
+        raise ValueError(f"{who}: there are no records; 0 row(s) came, at least 1 is needed.")
+    return X
 
 
 def _stack(blocks: list[sp.csr_matrix], n_records: int) -> sp.csr_matrix:

@@ -67,22 +67,33 @@ class BaseRecommender(ClassifierMixin, BaseEstimator):
         if groups is not None and len(groups) != X.shape[0]:
             raise ValueError(f"{who}: groups must have {X.shape[0]} entries; got {len(groups)}.")
         weight = _check_weight(sample_weight, sets.shape, who)
-        names = self.drug_names if self.drug_names is not None else getattr(Y, "columns", None)
-        names = [str(name) for name in (range(sets.shape[1]) if names is None else names)]
-        self.drug_names_ = check_names(names, who=who, n_labels=sets.shape[1])
-        self.sparse_output_ = sp.issparse(Y)
-        self.output_dtype_ = np.dtype(Y.dtype if self.sparse_output_ else np.asarray(Y).dtype).name
-        # A row a label, not arange(n_labels): scikit-learn's scorers would take two labels for one binary target.
-        self.classes_ = np.tile([0, 1], (sets.shape[1], 1))
-        self.filter_ = make_filter(self.ddi, self.drug_names_)
+        dtype = Y.dtype if sp.issparse(Y) else np.asarray(Y).dtype
+        self._name_labels(sets.shape[1], getattr(Y, "columns", None), sparse=sp.issparse(Y), dtype=dtype)
         if weight is not None:
             X, sets, groups, weight = _drop_weightless(X, sets, groups, weight)
         folds = [] if self.cv is None else patient_folds(X.shape[0], self.cv, groups, self.random_state)
         rule = make_decision(self.decision)
         _check_rule(rule, bool(folds), self.cv, who)
         out_of_fold = self._fit_scores(X, sets, folds, weight, groups)
-        self.calibrator_ = PlattCalibrator().fit(out_of_fold, sets, sample_weight=weight) if folds else None
-        self.decision_ = rule.fit(self._probabilities(out_of_fold), sets, groups)
+        return self._learn_decision(rule, out_of_fold, sets, weight, groups, calibrate=bool(folds))
+
+    def _name_labels(self, n_labels: int, columns: Any, *, sparse: bool, dtype: Any) -> None:
+        """Names of the labels, what interacts among them, and what ``predict`` is to give."""
+        names = self.drug_names if self.drug_names is not None else columns
+        names = [str(name) for name in (range(n_labels) if names is None else names)]
+        self.drug_names_ = check_names(names, who=type(self).__name__, n_labels=n_labels)
+        self.sparse_output_ = sparse
+        self.output_dtype_ = np.dtype(dtype).name
+        # A row a label, not arange(n_labels): scikit-learn's scorers would take two labels for one binary target.
+        self.classes_ = np.tile([0, 1], (n_labels, 1))
+        self.filter_ = make_filter(self.ddi, self.drug_names_)
+
+    def _learn_decision(
+        self, rule: Any, scores: np.ndarray, sets: sp.csr_matrix, weight: Any, groups: Any, *, calibrate: bool
+    ) -> "BaseRecommender":
+        """Calibration and decision from scores (n_records, n_labels) of records that the model was not fitted on."""
+        self.calibrator_ = PlattCalibrator().fit(scores, sets, sample_weight=weight) if calibrate else None
+        self.decision_ = rule.fit(self._probabilities(scores), sets, groups)
         return self
 
     @abstractmethod

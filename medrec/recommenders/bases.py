@@ -18,6 +18,7 @@ from medrec.recommenders.estimator_base import EstimatorBase
 from medrec.recommenders.gram_features import GramFeatures
 from medrec.recommenders.lightgbm_base import LightGBMBase
 from medrec.recommenders.linear import LinearBase
+from medrec.recommenders.online_linear import OnlineLinearBase
 from medrec.recommenders.shared import SharedFeatures
 from medrec.recommenders.xgboost_base import XGBoostBase
 
@@ -27,7 +28,7 @@ BOOSTERS: dict[str, Any] = {
     "xgboost": XGBoostBase,
     "xgboost-fast": XGBoostBase.fast,
 }
-BASES = ("logistic", "svm", *BOOSTERS)
+BASES = ("logistic", "svm", "online", *BOOSTERS)
 """Names that ``base=`` and the command line take; boosters run on other devices too."""
 
 
@@ -36,10 +37,10 @@ def make_base(base: Any, *, random_state: int = 0, device: str = "cpu") -> Any:
 
     Parameters
     ----------
-    base : {"logistic", "svm", "lightgbm", "lightgbm-fast", "xgboost", "xgboost-fast"}, classifier or base
+    base : {"logistic", "svm", "online", "lightgbm", "lightgbm-fast", "xgboost", "xgboost-fast"}, classifier or base
         What is fitted for every label. ``"logistic"`` is a ``LinearBase`` on rows of unit length with ``C=30``,
-        ``"svm"`` one with the squared hinge and ``C=1``; ``-fast`` boosters are those of ``LightGBMBase.fast()`` and
-        ``XGBoostBase.fast()``.
+        ``"svm"`` one with the squared hinge and ``C=1``; ``"online"`` is an ``OnlineLinearBase``; ``-fast``
+        boosters are those of ``LightGBMBase.fast()`` and ``XGBoostBase.fast()``.
     random_state : int, default=0
         Seed of a base made from its name.
     device : {"cpu", "cuda", "opencl"}, default="cpu"
@@ -62,6 +63,8 @@ def make_base(base: Any, *, random_state: int = 0, device: str = "cpu") -> Any:
             return LinearBase(loss="logistic", C=30.0, tol=1e-3, normalize=True, dtype="float32")
         if base == "svm":
             return LinearBase(loss="squared_hinge", C=1.0, tol=1e-3, normalize=True, dtype="float32")
+        if base == "online":
+            return OnlineLinearBase(random_state=random_state)
         if base in BOOSTERS:
             return BOOSTERS[base](random_state=random_state, device=device)
         raise ValueError(f"base must be one of {', '.join(BASES)}, a classifier or a base; got {base!r}.")

@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from medrec._checks import check_sets
 from medrec._progress import progress
+from medrec.decision import PlattCalibrator, make_decision
 from medrec.recommenders.base import BaseRecommender
 from medrec.recommenders.bases import make_base, prepare, share
 from medrec.recommenders.folds import Folds
@@ -17,7 +19,7 @@ class BinaryRelevanceRecommender(BaseRecommender):
 
     Parameters
     ----------
-    base : {"logistic", "svm", "lightgbm"}, classifier or base, default="logistic"
+    base : {"logistic", "svm", "online", "lightgbm"}, classifier or base, default="logistic"
         What is fitted for every drug; ``LinearBase(C=10)`` and the like for options.
     decision : str or rule, default="expected-jaccard"
         From calibrated probabilities to sets: ``"expected-jaccard"``, ``"threshold"`` or a rule object.
@@ -90,6 +92,29 @@ class BinaryRelevanceRecommender(BaseRecommender):
             track=lambda rounds: progress(rounds, desc="binary relevance", show=self.verbose),
         )
         return out_of_fold
+
+    def conclude(self, labels: Any, scores: np.ndarray, Y: Any, groups: Any = None) -> "BinaryRelevanceRecommender":
+        """Become fitted from a base that is fitted, by its scores of records that it did not see.
+
+        For those who learn ``labels`` elsewhere, from more records than memory holds, say. ``cv`` is not looked at.
+
+        Parameters
+        ----------
+        labels : fitted base
+        scores : array of shape (n_records, n_labels)
+            Its scores of records held out.
+        Y : CSR or array of shape (n_records, n_labels)
+            Their drugs.
+        groups : array of shape (n_records,), optional
+            The patient of each.
+        """
+        sets = check_sets(Y, who=type(self).__name__)
+        self._name_labels(sets.shape[1], getattr(Y, "columns", None), sparse=sp.issparse(Y), dtype=sets.dtype)
+        self.n_features_in_ = labels.n_features_in_
+        self.labels_ = labels
+        self.calibrator_ = PlattCalibrator().fit(scores, sets)
+        self.decision_ = make_decision(self.decision).fit(self._probabilities(scores), sets, groups)
+        return self
 
     def _scores(self, X: Any) -> np.ndarray:
         return self.labels_.decision_function(prepare(self.labels_, X))

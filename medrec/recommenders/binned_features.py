@@ -6,20 +6,21 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from joblib import Parallel, delayed, effective_n_jobs
 from sklearn.base import clone
 
+from medrec._parallel import in_threads, threads
 from medrec.recommenders.booster_base import Bins, BoosterBase
 from medrec.recommenders.columns import take
 from medrec.recommenders.folds import Folds
-from medrec.recommenders.shared import SharedFeatures, append_columns, of_labels
+from medrec.recommenders.shared import SharedFeatures, append_columns, labels_of, of_labels
 
 
 class BinnedFeatures(SharedFeatures):
     """Bins of every fold's training rows and of all rows, which take the columns that a chain adds.
 
     Labels and folds are fitted side by side in threads, each booster with one thread of its own; on a GPU they take
-    turns. Columns of wide features are chosen by the labels of the rows that are trained on.
+    turns, and on a Dask cluster each task makes bins of its own. Columns of wide features are chosen by the labels of
+    the rows that are trained on.
 
     Parameters
     ----------
@@ -66,15 +67,15 @@ class BinnedFeatures(SharedFeatures):
         track: Callable[[Iterable[Any]], Iterable[Any]] = iter,
     ) -> tuple[np.ndarray, BoosterBase]:
         """As ``SharedFeatures.fit_folds``; ``track`` wraps the labels of all folds."""
+        if self.goes_to_cluster(sets, n_jobs):
+            return self._fit_on_cluster(sets, folds, weight, n_jobs=n_jobs, scored=scored, track=track)
         base = self.base if label is None else of_labels(self.base, label)
         rounds = [*folds, None]
         on_gpu = base.device != "cpu"
-        jobs = 1 if on_gpu else effective_n_jobs(n_jobs)
-        threads = n_jobs if on_gpu else None
-        parallel = Parallel(n_jobs=jobs, require="sharedmem")
+        jobs = 1 if on_gpu else threads(n_jobs)
+        inside = n_jobs if on_gpu else None
         if not self.whole:
-            make = delayed(lambda fold: self._bin(base, fold, threads))
-            self.whole = self.bins = parallel(make(fold) for fold in rounds)
+            self.whole = self.bins = in_threads(lambda fold: self._bin(base, fold, inside), rounds, n_jobs=jobs)
         pieces = np.array_split(np.arange(sets.shape[1]), min(sets.shape[1], -(-jobs // len(rounds))))
         ticks = iter(track(range(len(rounds) * sets.shape[1])))
         lock, stop = threading.Lock(), threading.Event()
@@ -85,16 +86,17 @@ class BinnedFeatures(SharedFeatures):
             with lock:
                 next(ticks, None)
 
-        def fit(at: int, piece: np.ndarray) -> Any:
+        def fit(task: tuple[int, np.ndarray]) -> Any:
+            at, piece = task
             # Bins hold one target at a time, so a second piece of a fold's labels needs bins of its own.
             bins = self.bins[at] if piece[0] == 0 else self.bins[at].fork()
-            fitted = clone(of_labels(base, piece)).fit_bins(bins, sets[:, piece], _piece(weight, piece), tick=tick)
+            fitted = clone(of_labels(base, piece)).fit_bins(bins, sets[:, piece], labels_of(weight, piece), tick=tick)
             if at < len(folds):
-                return fitted, self._score(fitted, folds[at][1])
-            return fitted, self._score(fitted, None) if scored and not folds else None
+                return fitted, self.score(fitted, folds[at][1])
+            return fitted, self.score(fitted, None) if scored and not folds else None
 
         try:
-            done = parallel(delayed(fit)(at, piece) for at in range(len(rounds)) for piece in pieces)
+            done = in_threads(fit, [(at, piece) for at in range(len(rounds)) for piece in pieces], n_jobs=jobs)
         except BaseException:
             stop.set()
             raise
@@ -106,26 +108,18 @@ class BinnedFeatures(SharedFeatures):
         last = done[-len(pieces) :]
         if not folds and scored:
             out_of_fold = np.hstack([scores for _, scores in last])
-        return out_of_fold, _join([fitted for fitted, _ in last], base)
+        return out_of_fold, clone(base).join([fitted for fitted, _ in last])
+
+    def fit_piece(self, base: Any, sets: sp.csr_matrix, fold: Any, weight: np.ndarray | None) -> BoosterBase:
+        """As ``SharedFeatures.fit_piece``; columns are chosen by all labels."""
+        return base.fit_bins(self._bin(base, fold, None), sets, weight)
 
     def _bin(self, base: BoosterBase, fold: Any, threads: int | None) -> Bins:
         rows = None if fold is None else fold[0]
         return base.bin(self.X, self.sets, rows=rows, groups=self.groups, n_jobs=threads)
 
-    def _score(self, fitted: BoosterBase, rows: np.ndarray | None) -> np.ndarray:
+    def score(self, fitted: BoosterBase, rows: np.ndarray | None) -> np.ndarray:
         """Scores of some rows (None for all); of wide features only what the trees know is copied."""
         own = fitted.columns_[: len(fitted.columns_) - len(self.columns)]
         columns = [column if rows is None else column[rows] for column in self.columns]
         return fitted.margins(append_columns(take(self.X, rows, own), columns))
-
-
-def _piece(weight: np.ndarray | None, piece: np.ndarray) -> np.ndarray | None:
-    return weight if weight is None or weight.ndim == 1 else weight[:, piece]
-
-
-def _join(parts: list[BoosterBase], base: BoosterBase) -> BoosterBase:
-    """One fitted base, with the options of ``base``, of the labels of several."""
-    first = parts[0].set_params(**{name: getattr(base, name) for name in base.PER_LABEL})
-    first.models_ = [model for part in parts for model in part.models_]
-    first.n_iter_ = np.concatenate([part.n_iter_ for part in parts])
-    return first

@@ -1,14 +1,15 @@
 """What both boosters share: columns kept, rows held out, labels in turn over bins that are made once."""
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator
 
+from medrec._parallel import threads
 from medrec.recommenders.columns import choose_columns, take
 from medrec.recommenders.folds import patient_folds
 from medrec.recommenders.labels import constant_score, each_label
@@ -78,8 +79,8 @@ class BoosterBase(BaseEstimator):
         if held is not None:
             rows = np.setdiff1d(rows, held)
         columns = choose_columns(X, Y, rows, self.max_columns)
-        threads = 1 if n_jobs is None else effective_n_jobs(n_jobs)
-        return self._bins()(self, X, rows, held, columns, device=device, threads=threads)
+        n_threads = 1 if n_jobs is None else threads(n_jobs)
+        return self._bins()(self, X, rows, held, columns, device=device, threads=n_threads)
 
     def fit_bins(
         self,
@@ -106,6 +107,15 @@ class BoosterBase(BaseEstimator):
         self.columns_ = bins.columns
         self.n_features_in_ = bins.n_features
         self.sparse_ = bins.sparse
+        return self
+
+    def join(self, parts: Sequence["BoosterBase"]) -> "BoosterBase":
+        """Become the fitted base of all labels from those of some labels each."""
+        self.models_ = [model for part in parts for model in part.models_]
+        self.n_iter_ = np.concatenate([part.n_iter_ for part in parts])
+        first = parts[0]
+        self.device_, self.sparse_ = first.device_, first.sparse_
+        self.columns_, self.n_features_in_ = first.columns_, first.n_features_in_
         return self
 
     def decision_function(self, X: Any) -> np.ndarray:
@@ -166,6 +176,14 @@ class BoosterBase(BaseEstimator):
                 gain[self.columns_] = self._importance(model)
             rows.append(sp.csr_matrix(gain[None, :]))
         return sp.vstack(rows, format="csr")
+
+    @abstractmethod
+    def pattern(self, bins: Any) -> Any:
+        """What other records must be given as ``like`` to be binned as those of ``bins`` are."""
+
+    @abstractmethod
+    def group(self, member: dict[str, Any]) -> AbstractContextManager[Any]:
+        """A context in which this process trains with others on the records of all; see ``dask_boosters``."""
 
     @abstractmethod
     def _device(self) -> str: ...
@@ -244,6 +262,8 @@ class Bins:
         Columns that are binned.
     device, threads
         Where trees are grown, and by how many threads.
+    like : object, optional
+        What ``BoosterBase.pattern`` gave of other bins: these are to be the same.
     """
 
     def __init__(
@@ -256,7 +276,9 @@ class Bins:
         *,
         device: str,
         threads: int,
+        like: Any = None,
     ) -> None:
+        self.like = like
         self.base, self.rows, self.held, self.columns = base, rows, held, columns
         self.device, self.threads = device, threads
         self.n_features, self.sparse = X.shape[1], sp.issparse(X)

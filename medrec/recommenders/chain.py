@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from scipy.special import expit, logit
+from sklearn.base import clone
 
+from medrec._parallel import cluster, side_by_side
 from medrec._progress import progress
 from medrec.recommenders.base import BaseRecommender
 from medrec.recommenders.bases import make_base, prepare, share
@@ -53,7 +55,8 @@ class ChainRecommender(BaseRecommender):
     min_link : float, default=0.01
         Probabilities of earlier links below it count as 0; without effect where links see labels.
     decision, drug_names, ddi, cv, n_jobs, random_state, verbose
-        As in ``BinaryRelevanceRecommender``; ``n_jobs`` fits folds of a link at a time.
+        As in ``BinaryRelevanceRecommender``; ``n_jobs`` fits folds of a link at a time, a Dask
+        cluster the chains of an ensemble.
 
     Attributes
     ----------
@@ -139,17 +142,26 @@ class ChainRecommender(BaseRecommender):
         self._check_inference()
         base = make_base(self.base, random_state=self.random_state)
         orders = chain_orders(self.order, sets, n_chains=self.n_chains, random_state=self.random_state)
-        shared = share(base, prepare(base, X), sets, groups)
-        chains, scores = [], []
-        for at, order in enumerate(orders):
-            if at:
-                shared.restart()
-            which = f"chain {at + 1} of {len(orders)}" if len(orders) > 1 else "chain"
-            links, out_of_fold = self._fit_chain(shared, order, sets.tocsc(), folds, weight, f"{which}, links")
-            chains.append(links)
-            scores.append(out_of_fold)
-        self.orders_, self.chains_ = orders, chains
-        return self._scores(X) if self.cv is None else _mean(scores)
+        prepared = prepare(base, X)
+        if len(orders) > 1 and cluster(self.n_jobs) is not None:
+            work = (clone(self).set_params(verbose=False), base, prepared, sets, folds, weight, groups)
+            fitted = side_by_side(
+                _fit_task,
+                list(orders),
+                shared=[work],
+                n_jobs=self.n_jobs,
+                track=lambda chains: progress(chains, desc="chains", show=self.verbose),
+            )
+        else:
+            shared = share(base, prepared, sets, groups)
+            fitted = []
+            for at, order in enumerate(orders):
+                if at:
+                    shared.restart()
+                which = f"chain {at + 1} of {len(orders)}" if len(orders) > 1 else "chain"
+                fitted.append(self._fit_chain(shared, order, sets.tocsc(), folds, weight, f"{which}, links"))
+        self.orders_, self.chains_ = orders, [links for links, _ in fitted]
+        return self._scores(X) if self.cv is None else _mean(scores for _, scores in fitted)
 
     def _fit_chain(
         self,
@@ -215,6 +227,13 @@ class ChainRecommender(BaseRecommender):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
                 raise ValueError(f"{who}: {name} must be a whole number of at least 1; got {value!r}.")
+
+
+def _fit_task(order: np.ndarray, work: tuple[Any, ...]) -> tuple[list[Any], np.ndarray]:
+    """A whole chain of an ensemble, on a cluster."""
+    recommender, base, X, sets, folds, weight, groups = work
+    shared = share(base, X, sets, groups)
+    return recommender._fit_chain(shared, order, sets.tocsc(), folds, weight, "")
 
 
 def _mean(chains: Any) -> np.ndarray:

@@ -1,12 +1,14 @@
 """Linear models over fewer records than features, fitted among the records' inner products."""
 
 from collections.abc import Callable, Iterable
+from copy import copy
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import clone
 
+from medrec._parallel import side_by_side
 from medrec.kernels.gram import fit_gram, gram
 from medrec.recommenders.folds import Folds
 from medrec.recommenders.linear import LinearBase
@@ -64,11 +66,22 @@ class GramFeatures(SharedFeatures):
             for at, (_, test) in enumerate(folds):
                 out_of_fold[test, 0] = fit.scores[test, at]
             return out_of_fold, self._fitted(fit.dual[:, -1:], fit.intercept[-1:], fit.n_iter[-1:])
-        for fold in track([*folds, None]):
-            fit = self._fit(base, sets, fold, weight)
+        rounds = [*folds, None]
+        if self.goes_to_cluster(sets, n_jobs):
+            shared = (self._without_features(), sets, weight, rounds)
+            fits = iter(side_by_side(_fit_task, range(len(rounds)), shared=shared, n_jobs=n_jobs, track=track))
+        else:
+            fits = (self._fit(base, sets, fold, weight) for fold in track(rounds))
+        for fold, fit in zip(rounds, fits):
             if fold is not None:
                 out_of_fold[fold[1]] = fit.scores[fold[1]]
         return out_of_fold if folds else fit.scores, self._fitted(fit.dual, fit.intercept, fit.n_iter)
+
+    def _without_features(self) -> "GramFeatures":
+        """What fits on products alone."""
+        other = copy(self)
+        other.X = None
+        return other
 
     def _fit(self, base: LinearBase, sets: sp.csr_matrix, fold: Any, weight: np.ndarray | None) -> Any:
         target = sets.toarray().astype(bool)
@@ -109,6 +122,13 @@ class GramFeatures(SharedFeatures):
         fitted.intercept_, fitted.n_iter_ = intercept.astype(fitted.dtype), n_iter
         fitted.n_features_in_ = width
         return fitted
+
+
+def _fit_task(
+    at: int, features: GramFeatures, sets: sp.csr_matrix, weight: np.ndarray | None, rounds: list[Any]
+) -> Any:
+    """A fold, or all records."""
+    return features._fit(features.base, sets, rounds[at], weight)
 
 
 def _by_label(value: Any, n_labels: int, name: str) -> np.ndarray:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.preprocessing import normalize as normalize_rows
 
+from medrec._parallel import threads
 from medrec.kernels.linear import fit_linear
 
 __all__ = ["LinearBase"]
@@ -25,7 +25,7 @@ class LinearBase(BaseEstimator):
 
     The models, the intercept included, are those of scikit-learn's ``LogisticRegression(solver="liblinear")``
     and ``LinearSVC`` in one-versus-rest, found several times faster because labels share every pass
-    over X (see :func:`medrec.kernels.linear.fit_linear`).
+    over X (see ``medrec.kernels.linear.fit_linear``).
 
     Parameters
     ----------
@@ -139,12 +139,20 @@ class LinearBase(BaseEstimator):
             coef_init=None if init is None else init.coef_,
             intercept_init=None if init is None else init.intercept_,
             dtype=self.dtype,
-            n_threads=effective_n_jobs(n_jobs),
+            n_threads=threads(n_jobs),
             callback=progress,
         )
         self.warn_unconverged(fit.converged)
         self.coef_, self.intercept_, self.n_iter_ = fit.coef, fit.intercept, fit.n_iter
         self.n_features_in_ = X.shape[1]
+        return self
+
+    def join(self, parts: Sequence[LinearBase]) -> LinearBase:
+        """Become the fitted base of all labels from those of some labels each."""
+        self.coef_ = np.vstack([part.coef_ for part in parts])
+        self.intercept_ = np.concatenate([part.intercept_ for part in parts])
+        self.n_iter_ = np.concatenate([part.n_iter_ for part in parts])
+        self.n_features_in_ = parts[0].n_features_in_
         return self
 
     def warn_unconverged(self, converged: np.ndarray) -> None:
@@ -167,15 +175,17 @@ class LinearBase(BaseEstimator):
         """
         if not hasattr(self, "coef_"):
             raise NotFittedError(f"{type(self).__name__}: call fit_labels before decision_function.")
-        X = sp.csr_matrix(X) if sp.issparse(X) else np.asarray(X)
-        if X.ndim != 2 or X.shape[1] != self.n_features_in_:
-            raise ValueError(
-                f"{type(self).__name__}: X must have the {self.n_features_in_} features it was fitted on; "
-                f"got shape {X.shape}."
-            )
-        scores = np.empty((X.shape[0], len(self.intercept_)))
-        for low in range(0, scores.shape[1], _BLOCK):
-            block = slice(low, low + _BLOCK)
-            scores[:, block] = X @ np.ascontiguousarray(self.coef_[block].T, dtype=np.float64)
-            scores[:, block] += self.intercept_[block]
-        return scores
+        return linear_scores(X, self.coef_, self.intercept_, who=type(self).__name__)
+
+
+def linear_scores(X: Any, coef: np.ndarray, intercept: np.ndarray, *, who: str) -> np.ndarray:
+    """``X coef' + intercept``, float64 of shape (n_records, n_labels), a few labels at a time."""
+    X = sp.csr_matrix(X) if sp.issparse(X) else np.asarray(X)
+    if X.ndim != 2 or X.shape[1] != coef.shape[1]:
+        raise ValueError(f"{who}: X must have the {coef.shape[1]} features it was fitted on; got shape {X.shape}.")
+    scores = np.empty((X.shape[0], len(intercept)))
+    for low in range(0, scores.shape[1], _BLOCK):
+        block = slice(low, low + _BLOCK)
+        scores[:, block] = X @ np.ascontiguousarray(coef[block].T, dtype=np.float64)
+        scores[:, block] += intercept[block]
+    return scores

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from joblib import Parallel, delayed
 from scipy.special import logit
 from sklearn.preprocessing import normalize
 
+from medrec._parallel import in_threads
 from medrec._progress import progress
 from medrec.recommenders.base import BaseRecommender
 from medrec.recommenders.folds import Folds
@@ -176,7 +176,7 @@ class NeighborRecommender(BaseRecommender):
             return _merge(near, cosine)
 
         starts = progress(range(0, X.shape[0], BLOCK), desc="neighbours, blocks of records", show=self.verbose)
-        blocks = Parallel(n_jobs=self.n_jobs, prefer="threads")(delayed(block)(start) for start in starts)
+        blocks = in_threads(block, starts, n_jobs=self.n_jobs)
         return np.concatenate([near for near, _ in blocks]), np.concatenate([cosine for _, cosine in blocks])
 
     def _depth(self) -> int:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator
+
+from medrec._parallel import threads
 
 
 class PairBooster(BaseEstimator):
@@ -169,7 +170,7 @@ class PairBooster(BaseEstimator):
             "max_bin": self.max_bin,
             "feature_fraction": self.feature_fraction,
             "seed": self.random_state,
-            "num_threads": 1 if n_jobs is None else effective_n_jobs(n_jobs),
+            "num_threads": 1 if n_jobs is None else threads(n_jobs),
             "deterministic": True,
             "force_row_wise": True,
             "verbosity": -1,

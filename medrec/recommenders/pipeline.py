@@ -7,7 +7,7 @@ from typing import Any
 from sklearn.pipeline import Pipeline
 
 from medrec._checks import check_names
-from medrec.features import RecordVectorizer
+from medrec.features import HashingRecordVectorizer, RecordVectorizer
 from medrec.recommenders.base import make_filter
 from medrec.recommenders.bases import make_base
 from medrec.recommenders.binary_relevance import BinaryRelevanceRecommender
@@ -38,6 +38,7 @@ def make_recommender(
     ddi: Any = None,
     base: Any = "logistic",
     device: str = "cpu",
+    hashed: bool = False,
     **options: Any,
 ) -> Pipeline:
     """A Pipeline of ``RecordVectorizer`` and a recommender, ready for records and ``cross_validate``.
@@ -65,6 +66,9 @@ def make_recommender(
         What the recommender fits for every drug; ``"stacked"`` has ``bases`` of its own.
     device : {"cpu", "cuda", "opencl"}, default="cpu"
         Device of a booster that is given by name.
+    hashed : bool, default=False
+        Whether features are hashed (``HashingRecordVectorizer``) instead of learned: for records that outgrow memory,
+        see ``fit_parquet``.
     **options
         Options of the recommender (``cv=3``), of its base (``base__C=10``) or of the vectorizer
         (``features__min_df=3``).
@@ -99,7 +103,12 @@ def make_recommender(
         raise ValueError("make_recommender: names=True needs drug_names. Pass drug_names=data.drug_names.")
     if names and model == "prior":
         raise ValueError("make_recommender: the prior reads no text, so names=True is nothing to it. Leave it out.")
-    features = RecordVectorizer(schema)
+    if hashed and (names or model in ("prior", "stacked")):
+        raise ValueError(
+            f"make_recommender: hashed features have no names, which model {model!r} or names=True would read. "
+            f"Take binary-relevance, or hashed=False."
+        )
+    features: Any = HashingRecordVectorizer(schema) if hashed else RecordVectorizer(schema)
     if names or (names is None and model == "stacked" and drugs is not None):
         features.set_params(drug_names=drugs, aliases=aliases)
     if model == "stacked":

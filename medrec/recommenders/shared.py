@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from joblib import Parallel, delayed
 from sklearn.base import clone
 
+from medrec._parallel import cluster, cores, in_threads, side_by_side
 from medrec.recommenders.folds import Folds
 
 
@@ -58,7 +58,7 @@ class SharedFeatures:
             None at all gives the scores of the training records.
         weight : array of shape (n_records,) or (n_records, n_labels), optional
         n_jobs : int, optional
-            For one label folds, for several labels are worked on at a time.
+            For one label folds, for several labels are worked on at a time; on a Dask cluster labels of all folds.
         label : int, optional
             Which label the only column of ``sets`` is, for options of the base that hold a number a label.
         scored : bool, default=True
@@ -72,6 +72,8 @@ class SharedFeatures:
         fitted : base
             Fitted on all records.
         """
+        if self.goes_to_cluster(sets, n_jobs):
+            return self._fit_on_cluster(sets, folds, weight, n_jobs=n_jobs, scored=scored, track=track)
         features = self.features()
         alone = sets.shape[1] == 1
         base = self.base if label is None else of_labels(self.base, label)
@@ -84,7 +86,7 @@ class SharedFeatures:
 
         rounds = [*folds, None]
         if alone:
-            *parts, fitted = Parallel(n_jobs=n_jobs, prefer="threads")(delayed(fit)(fold) for fold in rounds)
+            *parts, fitted = in_threads(fit, rounds, n_jobs=n_jobs)
         else:
             *parts, fitted = [fit(fold) for fold in track(rounds)]
         if not folds and scored:
@@ -93,6 +95,68 @@ class SharedFeatures:
         for (_, test), scores in zip(folds, parts):
             out_of_fold[test] = scores
         return out_of_fold, fitted
+
+    def goes_to_cluster(self, sets: sp.csr_matrix, n_jobs: int | None) -> bool:
+        """Whether ``fit_folds`` is work for a cluster: one label is a link, which is sooner done than sent."""
+        return sets.shape[1] > 1 and not self.columns and cluster(n_jobs) is not None
+
+    def fit_piece(self, base: Any, sets: sp.csr_matrix, fold: Any, weight: np.ndarray | None) -> Any:
+        """``base`` fitted for some labels on the records of a fold, None for all records."""
+        rows = None if fold is None else fold[0]
+        return base.fit_labels(self.X, sets, rows=rows, sample_weight=weight, n_jobs=1)
+
+    def score(self, fitted: Any, rows: np.ndarray | None) -> np.ndarray:
+        """Scores (n_rows, n_labels) of some rows, None for all."""
+        features = self.features()
+        return fitted.decision_function(features if rows is None else features[rows])
+
+    def _fit_on_cluster(
+        self,
+        sets: sp.csr_matrix,
+        folds: Folds,
+        weight: np.ndarray | None,
+        *,
+        n_jobs: int | None,
+        scored: bool,
+        track: Callable[[Iterable[Any]], Iterable[Any]],
+    ) -> tuple[np.ndarray, Any]:
+        """``fit_folds`` with a task for some labels of a fold; a base that cannot ``join`` labels has all in one."""
+        n_labels, rounds = sets.shape[1], [*folds, None]
+        n_pieces = min(n_labels, -(-2 * cores(n_jobs) // len(rounds))) if hasattr(self.base, "join") else 1
+        pieces = np.array_split(np.arange(n_labels), n_pieces)
+        tasks = [(at, piece) for at in range(len(rounds)) for piece in pieces]
+        shared = (self, sets, weight, rounds, scored and not folds)
+        done = side_by_side(_fit_task, tasks, shared=shared, n_jobs=n_jobs, track=track)
+        out_of_fold = np.zeros(sets.shape)
+        tests = [*(test for _, test in folds), np.arange(sets.shape[0])]
+        for (at, piece), (_, scores) in zip(tasks, done):
+            if scores is not None:
+                out_of_fold[np.ix_(tests[at], piece)] = scores
+        parts = [fitted for fitted, _ in done[-n_pieces:]]
+        return out_of_fold, parts[0] if n_pieces == 1 else clone(self.base).join(parts)
+
+
+def _fit_task(
+    task: tuple[int, np.ndarray],
+    features: SharedFeatures,
+    sets: sp.csr_matrix,
+    weight: np.ndarray | None,
+    rounds: list[Any],
+    scored: bool,
+) -> tuple[Any, np.ndarray | None]:
+    """Some labels of a round: the fitted base where it is the last, and the scores that are wanted of it."""
+    at, piece = task
+    fold = rounds[at]
+    base = clone(of_labels(features.base, piece))
+    fitted = features.fit_piece(base, sets[:, piece], fold, labels_of(weight, piece))
+    if fold is not None:
+        return None, features.score(fitted, fold[1])
+    return fitted, features.score(fitted, None) if scored else None
+
+
+def labels_of(weight: np.ndarray | None, labels: np.ndarray) -> np.ndarray | None:
+    """Weights (n_records,) as they are, of (n_records, n_labels) those of some labels."""
+    return weight if weight is None or weight.ndim == 1 else weight[:, labels]
 
 
 def of_labels(base: Any, labels: Any) -> Any:

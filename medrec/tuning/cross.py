@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from medrec._parallel import side_by_side
 from medrec.datasets import Dataset
 from medrec.recommenders.folds import Folds, patient_folds
 
@@ -31,6 +32,7 @@ def cross_decide(
     random_state: int = 0,
     cv: Any = None,
     fit: Callable[[Any, Dataset], Any] = fit_records,
+    n_jobs: int | None = None,
 ) -> tuple[np.ndarray, sp.csr_matrix, sp.csr_matrix]:
     """Score and decide every record by a model that was fitted without its patient.
 
@@ -49,6 +51,9 @@ def cross_decide(
         any splitter of scikit-learn, or rows. A number is another name for ``n_splits``. Default: shuffled patients.
     fit : callable, optional
         ``fit(pipeline, dataset)``; default: ``fit_records``.
+    n_jobs : int, optional
+        Folds at a time, in processes of their own; None is one. On a Dask cluster (``joblib.parallel_config("dask")``)
+        all folds are its tasks. The result does not depend on it. Leave the pipeline's own ``n_jobs`` at one then.
 
     Returns
     -------
@@ -74,14 +79,22 @@ def cross_decide(
     True
     """
     folds = _folds(data, n_splits if cv is None else cv, random_state)
-    scores = np.empty(data.Y.shape)
-    parts: list[tuple[sp.csr_matrix, sp.csr_matrix]] = []
-    for train, test in folds:
-        pipeline = fit(make(), data.subset(train))
-        scores[test] = pipeline.predict_proba(data.records.iloc[test])
-        parts.append(pipeline[-1].decide(scores[test])[:2])
+    parts = side_by_side(_decide_fold, folds, shared=[(make, fit, data)], n_jobs=n_jobs)
     back = np.argsort(np.concatenate([test for _, test in folds]))
-    safe, decided = (sp.csr_matrix(sp.vstack([part[at] for part in parts], format="csr"))[back] for at in (0, 1))
+    scores = np.concatenate([part[0] for part in parts])[back]
+    safe, decided = (sp.csr_matrix(sp.vstack([part[at] for part in parts], format="csr"))[back] for at in (1, 2))
+    return scores, safe, decided
+
+
+def _decide_fold(
+    fold: tuple[np.ndarray, np.ndarray], work: tuple[Callable[[], Any], Callable[[Any, Dataset], Any], Dataset]
+) -> tuple[np.ndarray, sp.csr_matrix, sp.csr_matrix]:
+    """Scores, safe sets and decided sets of the records that a fold holds out."""
+    train, test = fold
+    make, fit, data = work
+    pipeline = fit(make(), data.subset(train))
+    scores = pipeline.predict_proba(data.records.iloc[test])
+    safe, decided = pipeline[-1].decide(scores)[:2]
     return scores, safe, decided
 
 

@@ -19,7 +19,7 @@ class GroupedIterativeSplit(BaseCrossValidator):
 
     What GroupKFold does for patients and iterative stratification for labels, at once: the records of a patient are in
     one fold; a label is in every fold where it has a patient for each; label rates and numbers of records are as near
-    to equal as patients allow. :func:`~medrec.tuning.stratification.stratified_folds` says how.
+    to equal as patients allow. ``medrec.tuning.stratification.stratified_folds`` says how.
 
     Parameters
     ----------

@@ -1,0 +1,226 @@
+"""Tasks on a Dask cluster that come out the same when workers die in the middle."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from medrec._optional import import_optional
+from medrec._parallel import alone
+
+POLL = 0.5
+"""Seconds between two looks at the workers while nothing comes back."""
+TRIES = 5
+"""Times that shared data may be lost with all workers that held it."""
+
+
+def spread(
+    client: Any,
+    function: Callable[..., Any],
+    items: Sequence[Any],
+    shared: Sequence[Any] = (),
+    *,
+    patience: float = 10.0,
+    track: Callable[[Iterable[Any]], Iterable[Any]] = iter,
+) -> list[Any]:
+    """``function(item, *shared)`` of every item on the workers of a cluster.
+
+    A task whose worker dies is run again by another one. joblib's own Dask backend puts large arguments on a single
+    worker, and with that worker all tasks are lost; here every worker gets them, and where all that have them die they
+    are sent again, with the tasks that are not done.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    function, items, shared, track
+        As in :func:`medrec._parallel.side_by_side`.
+    patience : float, default=10.0
+        Seconds to wait for a worker where there is none.
+
+    Raises
+    ------
+    RuntimeError
+        When no worker is left, or every worker that takes a certain task dies.
+    """
+    results: dict[int, Any] = {}
+    ticks = iter(track(range(len(items))))
+    for _ in range(TRIES):
+        wait_for_workers(client, patience)
+        held = [one if one is None else client.scatter([one], broadcast=True, hash=False)[0] for one in shared]
+        futures = {
+            client.submit(
+                alone, function, item, *held, pure=False, key=f"{_name(function)}-{at}-{time.monotonic_ns()}"
+            ): at
+            for at, item in enumerate(items)
+            if at not in results
+        }
+        try:
+            for at, result in finished(client, futures, patience):
+                results[at] = result
+                next(ticks, None)
+        finally:
+            client.cancel(list(futures))
+        if len(results) == len(items):
+            next(ticks, None)
+            return [results[at] for at in range(len(items))]
+    raise RuntimeError(f"Dask: the data of {_name(function)} were lost {TRIES} times with all workers that held them.")
+
+
+def finished(client: Any, futures: dict[Any, int], patience: float) -> Iterator[tuple[int, Any]]:
+    """Number and result of each future as it comes; those whose data were lost do not come.
+
+    Raises
+    ------
+    RuntimeError
+        As :func:`spread`; what a task raised is raised here.
+    """
+    from distributed import CancelledError, KilledWorker, wait
+
+    left, seen = set(futures), time.monotonic()
+    while left:
+        with suppress(TimeoutError, CancelledError), client.as_current():
+            wait(list(left), timeout=POLL, return_when="FIRST_COMPLETED")
+        done = [future for future in left if future.status != "pending"]
+        if client.nthreads():
+            seen = time.monotonic()
+        elif time.monotonic() - seen > patience:
+            raise no_workers(patience)
+        for future in done:
+            if future.status in ("cancelled", "lost"):
+                left.discard(future)
+                continue
+            try:
+                result = future.result(timeout=60 * POLL)
+            except TimeoutError:  # its worker died with it, and it is on its way again
+                continue
+            except CancelledError:
+                left.discard(future)
+                continue
+            except KilledWorker as error:
+                raise RuntimeError(
+                    f"Dask: every worker that took {error.task} died, most likely for want of memory: {error}"
+                ) from None
+            left.discard(future)
+            yield futures[future], result
+
+
+def together(client: Any, function: Callable[..., Any], work: dict[str, tuple[Any, ...]]) -> list[Any] | None:
+    """One task on each of some workers, all at the same time, because they talk to one another.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    function : callable
+        It must come to an end by itself where another task has died.
+    work : dict of str to tuple
+        Address of each worker, and the arguments of its task.
+
+    Returns
+    -------
+    list or None
+        Results in the order of ``work``; None where a worker died, after the others are free again.
+    """
+    from distributed import CancelledError, wait
+
+    before = _processes(client, work)
+    futures = {
+        client.submit(function, *arguments, workers=[address], pure=False): address
+        for address, arguments in work.items()
+    }
+    try:
+        while True:
+            with suppress(TimeoutError, CancelledError), client.as_current():
+                wait(list(futures), timeout=POLL, return_when="FIRST_COMPLETED")
+            there = client.nthreads()
+            left = [one for one, address in futures.items() if one.status == "pending" and address in there]
+            if not left:
+                break
+            if len(left) < len(futures):
+                time.sleep(POLL / 10)
+        states = {future.status for future in futures}
+        if states == {"finished"}:
+            with suppress(TimeoutError, CancelledError):
+                return [future.result(timeout=60 * POLL) for future in futures]
+            return None  # the worker of a result died with it
+        if states & {"pending", "cancelled", "lost"} or _processes(client, work) != before:
+            return None
+        raise next(future.exception() for future in futures if future.status == "error")
+    finally:
+        client.cancel(list(futures))
+
+
+def _processes(client: Any, addresses: Iterable[str]) -> dict[str, int]:
+    """The process of each worker; of those that do not answer none."""
+    import os
+
+    there = client.nthreads()
+    asked = [address for address in addresses if address in there]
+    found = client.run(os.getpid, workers=asked, on_error="ignore") if asked else {}
+    return {address: process for address, process in found.items() if isinstance(process, int)}
+
+
+def wait_for_workers(client: Any, patience: float) -> list[str]:
+    """Addresses of the workers, sorted; where there are none yet, wait for the first."""
+    start = time.monotonic()
+    while not (there := sorted(client.nthreads())):
+        if time.monotonic() - start > patience:
+            raise no_workers(patience)
+        time.sleep(POLL / 5)
+    return there
+
+
+def no_workers(patience: float) -> RuntimeError:
+    """What is said where no worker is left."""
+    return RuntimeError(
+        f"Dask: the cluster has had no worker for {patience:g} s. Start workers (dask worker ADDRESS) and call again; "
+        f"joblib.parallel_config('dask', wait_for_workers_timeout=SECONDS) waits longer."
+    )
+
+
+@contextmanager
+def connected(address: str | None) -> Iterator[None]:
+    """Have joblib's tasks inside the block run on a cluster.
+
+    Parameters
+    ----------
+    address : str or None
+        Of the scheduler (``tcp://host:8786``), or ``local`` for workers on this machine, one a core, ``local:N`` for
+        N; None leaves everything as it is.
+
+    Raises
+    ------
+    ImportError
+        Without Dask.
+    ValueError
+        When the address is none, or no scheduler answers there.
+    """
+    if address is None:
+        yield
+        return
+    distributed = import_optional("distributed", feature="Dask clusters", extra="dask")
+    from joblib import cpu_count, parallel_config
+
+    kind, _, count = address.partition(":")
+    if kind != "local":
+        try:
+            client = distributed.Client(address, timeout=10, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise ValueError(
+                f"no Dask scheduler answers at {address!r} ({error}). Start one with 'dask scheduler', or pass local"
+            ) from error
+        with client, parallel_config(backend="dask", client=client):
+            yield
+        return
+    if count and not (count.isdecimal() and int(count)):
+        raise ValueError(f"Dask: local:N needs a number of workers of at least 1; got {address!r}.")
+    options: dict[str, Any] = {"threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}
+    with (
+        distributed.LocalCluster(n_workers=int(count or cpu_count()), host="127.0.0.1", **options) as workers,
+        distributed.Client(workers, set_as_default=False) as client,
+        parallel_config(backend="dask", client=client),
+    ):
+        yield
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return getattr(function, "__qualname__", type(function).__name__).lstrip("_")
