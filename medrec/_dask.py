@@ -20,7 +20,7 @@ def spread(
     items: Sequence[Any],
     shared: Sequence[Any] = (),
     *,
-    patience: float = 10.0,
+    patience: float = 60.0,
     track: Callable[[Iterable[Any]], Iterable[Any]] = iter,
 ) -> list[Any]:
     """``function(item, *shared)`` of every item on the workers of a cluster.
@@ -34,12 +34,12 @@ def spread(
     client : distributed.Client
     function, items, shared, track
         As in :func:`medrec._parallel.side_by_side`.
-    patience : float, default=10.0
+    patience : float, default=60.0
         Seconds to wait for a worker where there is none.
 
     Raises
     ------
-    RuntimeError
+    ConnectionError
         When no worker is left, or every worker that takes a certain task dies.
     """
     results: dict[int, Any] = {}
@@ -63,7 +63,9 @@ def spread(
         if len(results) == len(items):
             next(ticks, None)
             return [results[at] for at in range(len(items))]
-    raise RuntimeError(f"Dask: the data of {_name(function)} were lost {TRIES} times with all workers that held them.")
+    raise ConnectionError(
+        f"Dask: the data of {_name(function)} were lost {TRIES} times with all workers that held them."
+    )
 
 
 def finished(client: Any, futures: dict[Any, int], patience: float) -> Iterator[tuple[int, Any]]:
@@ -71,7 +73,7 @@ def finished(client: Any, futures: dict[Any, int], patience: float) -> Iterator[
 
     Raises
     ------
-    RuntimeError
+    ConnectionError
         As :func:`spread`; what a task raised is raised here.
     """
     from distributed import CancelledError, KilledWorker, wait
@@ -97,7 +99,7 @@ def finished(client: Any, futures: dict[Any, int], patience: float) -> Iterator[
                 left.discard(future)
                 continue
             except KilledWorker as error:
-                raise RuntimeError(
+                raise ConnectionError(
                     f"Dask: every worker that took {error.task} died, most likely for want of memory: {error}"
                 ) from None
             left.discard(future)
@@ -169,11 +171,10 @@ def wait_for_workers(client: Any, patience: float) -> list[str]:
     return there
 
 
-def no_workers(patience: float) -> RuntimeError:
+def no_workers(patience: float) -> ConnectionError:
     """What is said where no worker is left."""
-    return RuntimeError(
-        f"Dask: the cluster has had no worker for {patience:g} s. Start workers (dask worker ADDRESS) and call again; "
-        f"joblib.parallel_config('dask', wait_for_workers_timeout=SECONDS) waits longer."
+    return ConnectionError(
+        f"Dask: the cluster has had no worker for {patience:g} s. Start workers (dask worker ADDRESS) and call again."
     )
 
 
@@ -213,8 +214,17 @@ def connected(address: str | None) -> Iterator[None]:
         return
     if count and not (count.isdecimal() and int(count)):
         raise ValueError(f"Dask: local:N needs a number of workers of at least 1; got {address!r}.")
-    options: dict[str, Any] = {"threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}
+    options: dict[str, Any] = {
+        "threads_per_worker": 1,
+        "processes": True,
+        "dashboard_address": ":0",
+        "silence_logs": 50,
+    }
+    import dask
+
     with (
+        # A worker that dies again within this time, 15 s by default, would be given up.
+        dask.config.set({"distributed.deploy.lost-worker-timeout": "1h"}),
         distributed.LocalCluster(n_workers=int(count or cpu_count()), host="127.0.0.1", **options) as workers,
         distributed.Client(workers, set_as_default=False) as client,
         parallel_config(backend="dask", client=client),
