@@ -1,9 +1,13 @@
 """Tasks on a Dask cluster that come out the same when workers die in the middle."""
 
+import logging
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
+
+from joblib import cpu_count, parallel_config
 
 from medrec._optional import import_optional
 from medrec._parallel import alone
@@ -153,8 +157,6 @@ def together(client: Any, function: Callable[..., Any], work: dict[str, tuple[An
 
 def _processes(client: Any, addresses: Iterable[str]) -> dict[str, int]:
     """The process of each worker; of those that do not answer none."""
-    import os
-
     there = client.nthreads()
     asked = [address for address in addresses if address in there]
     found = client.run(os.getpid, workers=asked, on_error="ignore") if asked else {}
@@ -198,9 +200,8 @@ def connected(address: str | None) -> Iterator[None]:
     if address is None:
         yield
         return
+    dask = import_optional("dask", feature="Dask clusters", extra="dask")
     distributed = import_optional("distributed", feature="Dask clusters", extra="dask")
-    from joblib import cpu_count, parallel_config
-
     kind, _, count = address.partition(":")
     if kind != "local":
         try:
@@ -214,18 +215,18 @@ def connected(address: str | None) -> Iterator[None]:
         return
     if count and not (count.isdecimal() and int(count)):
         raise ValueError(f"Dask: local:N needs a number of workers of at least 1; got {address!r}.")
-    options: dict[str, Any] = {
-        "threads_per_worker": 1,
-        "processes": True,
-        "dashboard_address": ":0",
-        "silence_logs": 50,
-    }
-    import dask
-
+    n_workers = int(count or cpu_count())
     with (
         # A worker that dies again within this time, 15 s by default, would be given up.
         dask.config.set({"distributed.deploy.lost-worker-timeout": "1h"}),
-        distributed.LocalCluster(n_workers=int(count or cpu_count()), host="127.0.0.1", **options) as workers,
+        distributed.LocalCluster(
+            n_workers=n_workers,
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address=":0",
+            silence_logs=logging.CRITICAL,
+        ) as workers,
         distributed.Client(workers, set_as_default=False) as client,
         parallel_config(backend="dask", client=client),
     ):
