@@ -44,7 +44,7 @@ from medrec.tuning import cross_decide
 
 PARTS = ("tasks", "boosters", "peers")
 PEERS = ("joblib's Dask backend", "medrec", "xgboost.dask", "lightgbm.dask")
-STOP = 60.0
+STOP = 90.0
 """Seconds after which a peer counts as hanging."""
 
 
@@ -105,8 +105,8 @@ def problem(n_records, n_features=400, n_labels=16, per_record=30, seed=0):
 
 def tasks(client, smoke):
     """Rows of the first part."""
-    X, Y, groups = problem(600 if smoke else 8_000, n_labels=4 if smoke else 16)
-    data = load("synthetic:records=10,seed=0" if smoke else "synthetic:records=400,seed=0")
+    X, Y, groups = problem(600 if smoke else 4_000, n_labels=4 if smoke else 12)
+    data = load("synthetic:records=10,seed=0" if smoke else "synthetic:records=200,seed=0")
 
     def scores_of(recommender):
         return lambda: clone(recommender).fit(X, Y, groups).predict_proba(X)
@@ -138,12 +138,12 @@ def boosters(client, smoke):
     """Rows of the second part."""
     import dask
 
-    X, Y, groups = problem(1_000 if smoke else 40_000, n_labels=3 if smoke else 16, seed=1)
+    X, Y, groups = problem(1_000 if smoke else 20_000, n_labels=3 if smoke else 8, seed=1)
     edges = np.linspace(0, X.shape[0], 9).astype(int)
     blocks = [[dask.delayed(one[low:high]) for low, high in pairwise(edges)] for one in (X, Y, groups)]
     rows = []
     for name, base in {"XGBoost": XGBoostBase(), **({} if smoke else {"LightGBM": LightGBMBase()})}.items():
-        base.set_params(n_estimators=5 if smoke else 50)
+        base.set_params(n_estimators=5 if smoke else 30)
         recommender = BinaryRelevanceRecommender(base)
         fitted = []
 
@@ -231,11 +231,11 @@ def peers(n_workers):
                 command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True
             ) as process:
                 try:
-                    out, _ = process.communicate(timeout=STOP * 2)
+                    out, _ = process.communicate(timeout=STOP)
                     found = json.loads(out.splitlines()[-1]) if process.returncode == 0 else {"says": "failed"}
                 except subprocess.TimeoutExpired:
                     os.killpg(process.pid, signal.SIGKILL)
-                    found = {"says": f"hangs (stopped after {STOP * 2:.0f} s)"}
+                    found = {"says": f"hangs (stopped after {STOP:.0f} s)"}
             row["undisturbed" if kill == "no" else "one killed"] = found["says"]
         rows.append(row)
     return rows
@@ -265,17 +265,17 @@ def peer(name, kill, n_workers):
             from xgboost.dask import DaskXGBClassifier
 
             for label in labels:
-                DaskXGBClassifier(n_estimators=50, max_depth=4, max_bin=63).fit(dense, target[:, label])
+                DaskXGBClassifier(n_estimators=30, max_depth=4, max_bin=63).fit(dense, target[:, label])
 
         def by_lightgbm():
             from lightgbm import DaskLGBMClassifier
 
             for label in labels:
-                DaskLGBMClassifier(n_estimators=50, num_leaves=7, verbosity=-1).fit(dense, target[:, label])
+                DaskLGBMClassifier(n_estimators=30, num_leaves=7, verbosity=-1).fit(dense, target[:, label])
 
         def by_medrec():
             spread(client, fit_tree, range(64), [X, Y])
-            base = XGBoostBase(n_estimators=50)
+            base = XGBoostBase(n_estimators=30)
             rows = [da.from_array(groups, chunks=2_500)]
             fit_dask(BinaryRelevanceRecommender(base), dense, target, *rows, client=client)
 

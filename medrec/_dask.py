@@ -1,5 +1,7 @@
 """Tasks on a Dask cluster that come out the same when workers die in the middle."""
 
+import asyncio
+import concurrent.futures
 import logging
 import os
 import time
@@ -12,6 +14,10 @@ from joblib import cpu_count, parallel_config
 from medrec._optional import import_optional
 from medrec._parallel import alone
 
+SLOW = (TimeoutError, asyncio.TimeoutError, concurrent.futures.TimeoutError)
+"""What waiting raises; from Python 3.11 on all the same."""
+WORKER_DIED = (*SLOW, asyncio.CancelledError, concurrent.futures.CancelledError, OSError)
+"""What sending raises where a worker dies."""
 POLL = 0.5
 """Seconds between two looks at the workers while nothing comes back."""
 TRIES = 5
@@ -31,7 +37,8 @@ def spread(
 
     A task whose worker dies is run again by another one. joblib's own Dask backend puts large arguments on a single
     worker, and with that worker all tasks are lost; here every worker gets them, and where all that have them die they
-    are sent again, with the tasks that are not done.
+    are sent again, with the tasks that are not done. (Dask's ``scatter(broadcast=True)`` waits for ever where a worker
+    dies before it has them.)
 
     Parameters
     ----------
@@ -50,7 +57,10 @@ def spread(
     ticks = iter(track(range(len(items))))
     for _ in range(TRIES):
         wait_for_workers(client, patience)
-        held = [one if one is None else client.scatter([one], broadcast=True, hash=False)[0] for one in shared]
+        try:
+            held = [one if one is None else send(client, one, everywhere=True) for one in shared]
+        except WORKER_DIED:
+            continue
         futures = {
             client.submit(
                 alone, function, item, *held, pure=False, key=f"{_name(function)}-{at}-{time.monotonic_ns()}"
@@ -72,6 +82,35 @@ def spread(
     )
 
 
+def send(client: Any, one: Any, *, everywhere: bool = False) -> Any:
+    """A future of data sent to a worker, from which others fetch them; ``everywhere`` waits until all have.
+
+    Raises
+    ------
+    TimeoutError, CancelledError or OSError
+        When a worker died meanwhile.
+    """
+    before = client.nthreads()
+    coroutine = client.scatter([one], hash=False, asynchronous=True)
+    sending = asyncio.run_coroutine_threadsafe(coroutine, client.loop.asyncio_loop)
+    grace = 10
+    while True:
+        try:
+            held = sending.result(timeout=POLL)[0]
+            break
+        except SLOW:
+            grace -= not set(before) <= set(client.nthreads())
+            if not grace:
+                sending.cancel()
+                raise
+    if not everywhere:
+        return held
+    copies = {client.submit(_is_there, held, workers=[address], pure=False): address for address in before}
+    while any(one.status == "pending" and address in client.nthreads() for one, address in copies.items()):
+        time.sleep(POLL / 20)
+    return held
+
+
 def finished(client: Any, futures: dict[Any, int], patience: float) -> Iterator[tuple[int, Any]]:
     """Number and result of each future as it comes; those whose data were lost do not come.
 
@@ -84,7 +123,7 @@ def finished(client: Any, futures: dict[Any, int], patience: float) -> Iterator[
 
     left, seen = set(futures), time.monotonic()
     while left:
-        with suppress(TimeoutError, CancelledError), client.as_current():
+        with suppress(*SLOW, CancelledError), client.as_current():
             wait(list(left), timeout=POLL, return_when="FIRST_COMPLETED")
         done = [future for future in left if future.status != "pending"]
         if client.nthreads():
@@ -97,7 +136,7 @@ def finished(client: Any, futures: dict[Any, int], patience: float) -> Iterator[
                 continue
             try:
                 result = future.result(timeout=60 * POLL)
-            except TimeoutError:  # its worker died with it, and it is on its way again
+            except SLOW:  # its worker died with it, and it is on its way again
                 continue
             except CancelledError:
                 left.discard(future)
@@ -135,7 +174,7 @@ def together(client: Any, function: Callable[..., Any], work: dict[str, tuple[An
     }
     try:
         while True:
-            with suppress(TimeoutError, CancelledError), client.as_current():
+            with suppress(*SLOW, CancelledError), client.as_current():
                 wait(list(futures), timeout=POLL, return_when="FIRST_COMPLETED")
             there = client.nthreads()
             left = [one for one, address in futures.items() if one.status == "pending" and address in there]
@@ -145,7 +184,7 @@ def together(client: Any, function: Callable[..., Any], work: dict[str, tuple[An
                 time.sleep(POLL / 10)
         states = {future.status for future in futures}
         if states == {"finished"}:
-            with suppress(TimeoutError, CancelledError):
+            with suppress(*SLOW, CancelledError):
                 return [future.result(timeout=60 * POLL) for future in futures]
             return None  # the worker of a result died with it
         if states & {"pending", "cancelled", "lost"} or _processes(client, work) != before:
@@ -161,6 +200,10 @@ def _processes(client: Any, addresses: Iterable[str]) -> dict[str, int]:
     asked = [address for address in addresses if address in there]
     found = client.run(os.getpid, workers=asked, on_error="ignore") if asked else {}
     return {address: process for address, process in found.items() if isinstance(process, int)}
+
+
+def _is_there(one: Any) -> None:
+    """A task that has a worker fetch what it is given."""
 
 
 def wait_for_workers(client: Any, patience: float) -> list[str]:

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from sklearn.base import clone
 
 from medrec._checks import check_sets
-from medrec._dask import spread, together, wait_for_workers
+from medrec._dask import WORKER_DIED, send, spread, together, wait_for_workers
 from medrec._optional import import_optional
 from medrec._progress import progress
 from medrec.decision import make_decision
@@ -238,7 +238,7 @@ class _Workers:
         for _ in range(TRIES):
             addresses = wait_for_workers(self.client, self.patience)[: len(self.parts)]
             try:
-                like = self.client.scatter([self.like], broadcast=True, hash=False)[0]
+                like = send(self.client, self.like)
                 members = group_of(self.base).members(self.client, addresses)
                 tasks = {}
                 for at, (address, member) in enumerate(zip(addresses, members)):
@@ -246,7 +246,7 @@ class _Workers:
                     tasks[address] = (member, at, self.base, like, self.columns, labels, ratios, *rows)
                 done = together(self.client, _train, tasks)
             except Exception as error:
-                if "Binding port" not in str(error) and not isinstance(error, OSError | KeyError):
+                if "Binding port" not in str(error) and not isinstance(error, (*WORKER_DIED, KeyError)):
                     raise
                 done = None  # another program took LightGBM's port, or a worker died before it could answer
             if done is not None:
