@@ -20,6 +20,8 @@ WORKER_DIED = (*SLOW, asyncio.CancelledError, concurrent.futures.CancelledError,
 """What sending raises where a worker dies."""
 POLL = 0.5
 """Seconds between two looks at the workers while nothing comes back."""
+GRACE = 45.0
+"""Seconds that tasks have to end by themselves when one that they talk to has died."""
 TRIES = 5
 """Times that shared data may be lost with all workers that held it."""
 
@@ -105,7 +107,7 @@ def send(client: Any, one: Any, *, everywhere: bool = False) -> Any:
                 raise
     if not everywhere:
         return held
-    copies = {client.submit(_is_there, held, workers=[address], pure=False): address for address in before}
+    copies = {client.submit(fetch, held, workers=[address], pure=False): address for address in before}
     while any(one.status == "pending" and address in client.nthreads() for one, address in copies.items()):
         time.sleep(POLL / 20)
     return held
@@ -163,7 +165,7 @@ def together(client: Any, function: Callable[..., Any], work: dict[str, tuple[An
     Returns
     -------
     list or None
-        Results in the order of ``work``; None where a worker died, after the others are free again.
+        Results in the order of ``work``; None where a worker died, when the others are free again or ``GRACE`` is over.
     """
     from distributed import CancelledError, wait
 
@@ -172,11 +174,16 @@ def together(client: Any, function: Callable[..., Any], work: dict[str, tuple[An
         client.submit(function, *arguments, workers=[address], pure=False): address
         for address, arguments in work.items()
     }
+    whole = time.monotonic()
     try:
         while True:
             with suppress(*SLOW, CancelledError), client.as_current():
                 wait(list(futures), timeout=POLL, return_when="FIRST_COMPLETED")
             there = client.nthreads()
+            if set(work) <= set(there):
+                whole = time.monotonic()
+            elif time.monotonic() - whole > GRACE:
+                return None
             left = [one for one, address in futures.items() if one.status == "pending" and address in there]
             if not left:
                 break
@@ -202,7 +209,7 @@ def _processes(client: Any, addresses: Iterable[str]) -> dict[str, int]:
     return {address: process for address, process in found.items() if isinstance(process, int)}
 
 
-def _is_there(one: Any) -> None:
+def fetch(*data: Any) -> None:
     """A task that has a worker fetch what it is given."""
 
 

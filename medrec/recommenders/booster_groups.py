@@ -14,8 +14,10 @@ from medrec.recommenders.lightgbm_base import LightGBMBase
 from medrec.recommenders.xgboost_base import XGBoostBase
 from medrec.recommenders.xgboost_quantiles import Quantiles
 
-TIMEOUT = 60
-"""Seconds that a worker waits for the others before it takes them for dead."""
+ARRIVE = 20
+"""Seconds within which all workers must have begun."""
+TIMEOUT = 300
+"""Seconds that a worker waits for the histograms of the others before it takes them for dead."""
 
 
 class XGBoostGroup:
@@ -71,7 +73,7 @@ class LightGBMGroup:
 
         quiet = {"verbosity": -1}
         opener = lightgbm.Booster(quiet, lightgbm.Dataset(np.eye(2), label=np.array([0, 1]), params=quiet))
-        opener.set_network(member["machines"], member["port"], -(-TIMEOUT // 60), member["count"])
+        opener.set_network(member["machines"], member["port"], TIMEOUT // 60, member["count"])
         try:
             yield {"num_machines": member["count"], "tree_learner": "data"}
         finally:
@@ -86,13 +88,18 @@ def group_of(base: Any) -> Any:
     return next((group for kind, group in GROUPS.items() if isinstance(base, kind)), None)
 
 
+def is_of_group(error: Exception) -> bool:
+    """Whether training failed because of what is between the workers: one that was late, or a port that was taken."""
+    return any(words in str(error) for words in ("/collective/", "Binding port", "Socket", "connect"))
+
+
 def _start_tracker(n_workers: int, scheduler: str) -> dict[str, Any]:
     """On the scheduler: what introduces the workers to each other, and is gone when they are."""
     from distributed.comm import get_address_host
     from xgboost.core import XGBoostError
     from xgboost.tracker import RabitTracker
 
-    tracker = RabitTracker(n_workers=n_workers, host_ip=get_address_host(scheduler), sortby="task", timeout=TIMEOUT)
+    tracker = RabitTracker(n_workers=n_workers, host_ip=get_address_host(scheduler), sortby="task", timeout=ARRIVE)
     tracker.start()
 
     def wait() -> None:

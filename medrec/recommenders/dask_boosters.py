@@ -10,14 +10,14 @@ import scipy.sparse as sp
 from sklearn.base import clone
 
 from medrec._checks import check_sets
-from medrec._dask import WORKER_DIED, send, spread, together, wait_for_workers
+from medrec._dask import WORKER_DIED, fetch, send, spread, together, wait_for_workers
 from medrec._optional import import_optional
 from medrec._progress import progress
 from medrec.decision import make_decision
 from medrec.recommenders.bases import make_base
 from medrec.recommenders.binary_relevance import BinaryRelevanceRecommender
 from medrec.recommenders.booster_base import BoosterBase
-from medrec.recommenders.booster_groups import group_of
+from medrec.recommenders.booster_groups import group_of, is_of_group
 from medrec.recommenders.labels import constant_score
 
 BLOCK = 32
@@ -239,16 +239,20 @@ class _Workers:
             addresses = wait_for_workers(self.client, self.patience)[: len(self.parts)]
             try:
                 like = send(self.client, self.like)
+                rows = {address: self.parts[at :: len(addresses)] for at, address in enumerate(addresses)}
+                # What is to be moved is moved before, so that all begin to train at the same time.
+                if together(self.client, fetch, {address: (like, *parts) for address, parts in rows.items()}) is None:
+                    continue
                 members = group_of(self.base).members(self.client, addresses)
-                tasks = {}
-                for at, (address, member) in enumerate(zip(addresses, members)):
-                    rows = self.parts[at :: len(addresses)]
-                    tasks[address] = (member, at, self.base, like, self.columns, labels, ratios, *rows)
+                tasks = {
+                    address: (member, at, self.base, like, self.columns, labels, ratios, *rows[address])
+                    for at, (address, member) in enumerate(zip(addresses, members))
+                }
                 done = together(self.client, _train, tasks)
             except Exception as error:
-                if "Binding port" not in str(error) and not isinstance(error, (*WORKER_DIED, KeyError)):
+                if not isinstance(error, (*WORKER_DIED, KeyError)) and not is_of_group(error):
                     raise
-                done = None  # another program took LightGBM's port, or a worker died before it could answer
+                continue
             if done is not None:
                 return done[0]
         raise ConnectionError(f"{WHO}: a worker died in each of {TRIES} tries; do they have the memory for their rows?")

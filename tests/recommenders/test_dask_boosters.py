@@ -194,6 +194,8 @@ def test_a_worker_killed_from_outside_while_blocks_are_trained(workers, monkeypa
     begin = dask_boosters.together
 
     def together(client, function, tasks):
+        if function is not dask_boosters._train:
+            return begin(client, function, tasks)
         tries.append(len(tasks))
         if len(tries) == 2:  # in the middle of the second block
             victim = client.run(os.getpid, workers=list(tasks)[:1])
