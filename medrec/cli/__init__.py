@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "medrec: error: out of memory; use fewer records or a smaller --set features__max_features", file=sys.stderr
         )
         return 1
-    except (ValueError, OSError) as error:  # InputError is a ValueError
+    except (ValueError, OSError, ImportError) as error:  # InputError is a ValueError
         print("medrec: error:", " ".join(str(error).split()), file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -150,6 +150,11 @@ def _add_fit_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--decision", choices=DECISIONS, default="expected-jaccard", help="[%(default)s]")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="of the boosters [%(default)s]")
     parser.add_argument("--jobs", type=_jobs, default=-1, metavar="N", help="cores; -1 is all [%(default)s]")
+    parser.add_argument(
+        "--dask",
+        metavar="ADDRESS",
+        help="cluster to work on: tcp://HOST:PORT of its scheduler, or local:N for N processes",
+    )
     parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="[%(default)s]")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="an option of the model, as base__C=3"

@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 from medrec._checks import InputError
+from medrec._dask import connected
 from medrec._io import atomic_write, check_writable
 from medrec.cli.messages import note
 from medrec.cli.options import fit, make_pipeline, read_graph, read_labelled
@@ -25,9 +26,10 @@ def run(parsed: Any) -> None:
         if len(data) < 2 or (data.groups is not None and len(set(data.groups)) < 2):
             raise InputError(f"{parsed.data}: folds need the records of two patients; give more, or --test")
         truth = data
-        result = cross_decide(
-            lambda: make_pipeline(parsed, data, graph), data, n_splits=parsed.cv, random_state=parsed.seed, fit=fit
-        )
+        with connected(parsed.dask):
+            result = cross_decide(
+                lambda: make_pipeline(parsed, data, graph), data, n_splits=parsed.cv, random_state=parsed.seed, fit=fit
+            )
         protocol = f"{parsed.cv} folds" + ("" if data.groups is None else " by patient")
     else:
         truth = read_labelled(parsed.test, parsed.masks, parsed.read)
@@ -35,7 +37,8 @@ def run(parsed: Any) -> None:
             truth = truth.align(data.drug_names)
         except ValueError as error:
             raise InputError(f"{parsed.test}: {error}") from error
-        pipeline = fit(make_pipeline(parsed, data, graph), data)
+        with connected(parsed.dask):
+            pipeline = fit(make_pipeline(parsed, data, graph), data)
         scores = pipeline.predict_proba(truth.records)
         safe, decided, _ = pipeline[-1].decide(scores)
         result = (scores, safe, decided)

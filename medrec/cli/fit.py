@@ -3,6 +3,7 @@
 from typing import Any
 
 import medrec
+from medrec._dask import connected
 from medrec._io import check_writable
 from medrec.cli.messages import note
 from medrec.cli.options import fit, make_pipeline, read_graph, read_labelled
@@ -12,7 +13,8 @@ def run(parsed: Any) -> None:
     """Learn a model from records and write it."""
     check_writable(parsed.out)
     data = read_labelled(parsed.data, parsed.masks, parsed.read)
-    pipeline = fit(make_pipeline(parsed, data, read_graph(parsed.ddi, data, parsed.data)), data)
+    with connected(parsed.dask):
+        pipeline = fit(make_pipeline(parsed, data, read_graph(parsed.ddi, data, parsed.data)), data)
     medrec.save(
         pipeline,
         parsed.out,

@@ -2,7 +2,6 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -178,14 +177,6 @@ class BoosterBase(BaseEstimator):
         return sp.vstack(rows, format="csr")
 
     @abstractmethod
-    def pattern(self, bins: Any) -> Any:
-        """What other records must be given as ``like`` to be binned as those of ``bins`` are."""
-
-    @abstractmethod
-    def group(self, member: dict[str, Any]) -> AbstractContextManager[Any]:
-        """A context in which this process trains with others on the records of all; see ``dask_boosters``."""
-
-    @abstractmethod
     def _device(self) -> str: ...
 
     @abstractmethod
@@ -263,8 +254,10 @@ class Bins:
     device, threads
         Where trees are grown, and by how many threads.
     like : object, optional
-        What ``BoosterBase.pattern`` gave of other bins: these are to be the same.
+        What ``booster_groups`` gave of other bins: these are to be the same.
     """
+
+    params: dict[str, Any]
 
     def __init__(
         self,

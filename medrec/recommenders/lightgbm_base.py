@@ -239,7 +239,10 @@ class LightGBMBins(Bins):
         import lightgbm
 
         options: dict[str, Any] = {"params": self.params, "free_raw_data": True}
-        data = lightgbm.Dataset(part(self.rows), label=np.zeros(len(self.rows)), **options).construct()
+        like = None
+        if self.like is not None:
+            like = lightgbm.Dataset(self.like, label=np.zeros(self.like.shape[0]), **options).construct()
+        data = lightgbm.Dataset(part(self.rows), label=np.zeros(len(self.rows)), reference=like, **options).construct()
         if self.held is None:
             return data, None
         watched = lightgbm.Dataset(part(self.held), label=np.zeros(len(self.held)), reference=data, **options)

@@ -109,18 +109,6 @@ class XGBoostBase(BoosterBase):
         }
         return cls(**{**preset, **options})
 
-    def pattern(self, bins: Any) -> Quantiles:
-        """As ``BoosterBase.pattern``: the values between which columns are cut."""
-        bins._bin(None)
-        return Quantiles.of(bins.data, bins.parts[0])
-
-    def group(self, member: dict[str, Any]) -> Any:
-        """As ``BoosterBase.group``: XGBoost's own, which adds up the histograms of all."""
-        _xgboost()
-        from xgboost.collective import CommunicatorContext
-
-        return CommunicatorContext(**member)
-
     def _device(self) -> str:
         _xgboost()
         return check_xgboost_device(self.device)
