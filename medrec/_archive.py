@@ -24,23 +24,10 @@ MAX_MANIFEST = 2**20
 MAX_UNPACKED = 2**30
 """Bytes that a model of any size may unpack to; a larger one by 200 times its size, far beyond what arrays do."""
 NODES = frozenset(
-    [
-        "DictNode",
-        "ListNode",
-        "TupleNode",
-        "SetNode",
-        "SliceNode",
-        "JsonNode",
-        "NdArrayNode",
-        "SparseMatrixNode",
-        "DTypeNode",
-        "TypeNode",
-        "FunctionNode",
-        "ObjectNode",
-        "RandomStateNode",
-        "LossNode",
-        "DefaultDictNode",
-    ]
+    (
+        *("DictNode", "ListNode", "TupleNode", "SetNode", "SliceNode", "JsonNode", "NdArrayNode", "SparseMatrixNode"),
+        *("DTypeNode", "TypeNode", "FunctionNode", "ObjectNode", "RandomStateNode", "LossNode", "DefaultDictNode"),
+    )
 )
 """What an object may be described as. Left out is what calls something: methods, operators, partial functions,
 constructors, and whatever skops still reads of its older layouts."""

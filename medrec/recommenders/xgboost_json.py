@@ -12,7 +12,7 @@ import numpy as np
 
 MAX_DEPTH = 1000
 """Of a tree; XGBoost walks trees by recursion, so a deeper one could exhaust the stack."""
-PER_NODE = ("left_children", "right_children", "parents", "split_indices", "split_conditions", "default_left")
+PER_NODE = ("left_children", "right_children", "parents", "split_indices", "default_left", "split_conditions")
 """Lists that have a value a node, and are read when scores are made."""
 ALSO_PER_NODE = ("base_weights", "loss_changes", "sum_hessian", "split_type")
 """Lists that have a value a node, where they are there."""
@@ -98,11 +98,11 @@ def _is_tree(tree: dict[str, Any], number: int, n_features: int) -> bool:
         return False
     if _count(options.get("size_leaf_vector", "1")) > 1 or any(tree.get(name) for name in NO_CATEGORIES):
         return False
-    left, right, parents, features, conditions, default = (_numbers(tree[name], n_nodes) for name in PER_NODE)
-    others = [_numbers(tree[name], n_nodes) for name in ALSO_PER_NODE if name in tree]
-    if any(one is None for one in (left, right, parents, features, conditions, default, *others)):
-        return False
-    if not all(one.dtype.kind == "i" for one in (left, right, parents, features, default)):
+    lists = [_numbers(tree[name], n_nodes) for name in PER_NODE]
+    for name in ALSO_PER_NODE:
+        _numbers(tree.get(name, [0] * n_nodes), n_nodes)
+    left, right, parents, features, default = lists[:5]
+    if any(one.dtype.kind != "i" for one in lists[:5]):
         return False
     inner = left != -1
     if any(tree.get("split_type", ())) or not np.isin(default, (0, 1)).all() or (inner != (right != -1)).any():
@@ -122,12 +122,12 @@ def _is_tree(tree: dict[str, Any], number: int, n_features: int) -> bool:
     return bool(depth.max() < MAX_DEPTH)
 
 
-def _numbers(values: Any, length: int) -> np.ndarray | None:
-    """A list of so many numbers that fit into an int or a float, as an array; None where it is none."""
+def _numbers(values: Any, length: int) -> np.ndarray:
+    """A list of so many numbers that fit into an int or a float, as an array."""
     if not isinstance(values, list) or len(values) != length or not length:
-        return None
-    if all(type(one) is int for one in values):
-        return np.array(values, dtype=np.int64) if max(map(abs, values)) < 2**31 else None
+        raise ValueError("XGBoost's JSON of a model has a list of another length than its tree")
+    if all(type(one) is int for one in values) and max(map(abs, values)) < 2**31:
+        return np.array(values, dtype=np.int64)
     if not all(type(one) in (int, float) for one in values):
-        return None
+        raise ValueError("XGBoost's JSON of a model has something else where numbers belong")
     return np.array(values, dtype=np.float64)

@@ -70,7 +70,7 @@ MODELS: list[tuple[str, Callable[[bytes], bytes], str]] = [
     (
         "only a manifest",
         lambda model: zip_of(**{"manifest.json": b'{"format": 1}'}),
-        r"model: is a zip file but no medrec model \(has the members manifest.json instead",
+        r"model: is a zip .*\(has the members manifest.json inst",
     ),
     ("huge manifest", lambda model: zip_of(**{"manifest.json": b" " * 10**7}), r"model: is a zip file but no medrec"),
     ("deep manifest", lambda model: repack(model, manifest=b"[" * 10**5), r"model: is damaged \(RecursionError"),
