@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             run(parsed)
             sys.stdout.flush()
     except UsageError as error:
-        print(f"medrec {parsed.command}: {error}", file=sys.stderr)
+        print(f"medrec {parsed.command}:", " ".join(str(error).split()), file=sys.stderr)
         return 2
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "medrec: error: out of memory; use fewer records or a smaller --set features__max_features", file=sys.stderr
         )
         return 1
-    except (ValueError, OSError) as error:  # InputError is a ValueError
+    except (ValueError, OSError, ImportError) as error:  # InputError is a ValueError; an extra may be absent
         print("medrec: error:", " ".join(str(error).split()), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
