@@ -98,6 +98,7 @@ def fuzz(seed: int, first: int, last: int) -> dict[str, Any]:
     by_input: dict[str, Counter[str]] = {}
     failures: list[dict[str, Any]] = []
     slowest = 0.0
+    by_seconds: Counter[str] = Counter()
     start = said = time.monotonic()
     at = first
     while at < last:
@@ -119,7 +120,8 @@ def fuzz(seed: int, first: int, last: int) -> dict[str, Any]:
                 begun, since, spent = heard["begins"], time.monotonic(), worker.seconds()
             elif "done" in heard:
                 at = heard["done"] + 1
-                slowest = max(slowest, worker.seconds() - spent)
+                took = worker.seconds() - spent
+                slowest, by_seconds[heard["input"]] = max(slowest, took), by_seconds[heard["input"]] + took
                 kind = "failed" if "problem" in heard else ("taken", "refused", "usage")[heard["status"]]
                 counts[kind] += 1
                 by_input.setdefault(heard["input"], Counter())[kind] += 1
@@ -134,6 +136,7 @@ def fuzz(seed: int, first: int, last: int) -> dict[str, Any]:
     return {
         **{"seed": seed, "first": first, "mutations": last - first, "failures": failures, "counts": dict(counts)},
         **{"seconds": round(time.monotonic() - start, 1), "slowest_seconds": round(slowest, 2)},
+        "by_seconds": {name: round(seconds, 2) for name, seconds in sorted(by_seconds.items())},
         "by_input": {name: dict(found) for name, found in sorted(by_input.items())},
     }
 
@@ -176,7 +179,11 @@ def main() -> None:
         return
     found = fuzz(parsed.seed, parsed.first, parsed.first + (100 if parsed.smoke else parsed.mutations))
     rows = [
-        {"input": name, **{k: one.get(k, 0) for k in ("taken", "refused", "usage", "failed")}}
+        {
+            "input": name,
+            **{k: one.get(k, 0) for k in ("taken", "refused", "usage", "failed")},
+            "processor seconds": found["by_seconds"][name],
+        }
         for name, one in found["by_input"].items()
     ]
     show(f"{found['mutations']} mutations, seed {found['seed']}", rows)

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import traceback
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +60,9 @@ def judge(one: Input, files: dict[str, bytes], words: list[str], apart: bool) ->
             ran = subprocess.run(
                 [sys.executable, "-m", "medrec", *words], capture_output=True, text=True, timeout=120, errors="replace"
             )
-            found = _command(ran.returncode, ran.stderr, files)
+            found = _command(ran.returncode, ran.stderr, [*files, *words])
         else:
-            found = _command(*_run(words), files)
+            found = _command(*_run(words), [*files, *words])
     except MemoryError:
         found = {"problem": "MemoryError"}
     except BaseException:
@@ -98,7 +99,7 @@ def _run(words: list[str]) -> tuple[Any, str]:
     return status, err.getvalue()
 
 
-def _command(status: Any, err: str, files: dict[str, bytes]) -> dict[str, Any]:
+def _command(status: Any, err: str, files: Iterable[str]) -> dict[str, Any]:
     if status not in (0, 1, 2) or "Traceback" in err:
         return {"status": status, "problem": f"status {status}: {_last(err)}"}
     last = err.rstrip("\n").rpartition("\n")[2]
@@ -113,7 +114,7 @@ def _command(status: Any, err: str, files: dict[str, bytes]) -> dict[str, Any]:
     return {"status": status} | ({"message": last} if status == 2 else {})
 
 
-def _message(text: str, files: dict[str, bytes]) -> dict[str, Any]:
+def _message(text: str, files: Iterable[str]) -> dict[str, Any]:
     names = {*files, *(name.split("/")[-1] for name in files), "talk", "train", "synthetic:", "mimic:", "gamenet:", "."}
     if "out of memory" in text:
         return {"problem": "out of memory"}

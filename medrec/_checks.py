@@ -29,7 +29,8 @@ class InputError(ValueError):
     """
 
     def __init__(self, message: str, *, path: Any = None, line: int | None = None) -> None:
-        where = "" if path is None else f"{path}:{line}: " if line is not None else f"{path}: "
+        file = str(path) or "''"
+        where = "" if path is None else f"{file}:{line}: " if line is not None else f"{file}: "
         text = " ".join(str(message).split())
         if len(text) > LONGEST:  # what came may be anything
             text = f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"

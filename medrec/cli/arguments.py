@@ -107,7 +107,8 @@ def build_parser() -> argparse.ArgumentParser:
     fetch.add_argument("name", nargs="?", metavar="NAME", help="what to fetch; without it, what there is")
     fetch.add_argument("--out", default="data", metavar="DIR", help="folder to write to [%(default)s]")
 
-    _add(commands, "doctor", "say what this machine can do, and the cure for what it cannot")
+    doctor = _add(commands, "doctor", "say what this machine can do, and the cure for what it cannot")
+    doctor.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
 
