@@ -60,9 +60,9 @@ def judge(one: Input, files: dict[str, bytes], words: list[str], apart: bool) ->
             ran = subprocess.run(
                 [sys.executable, "-m", "medrec", *words], capture_output=True, text=True, timeout=120, errors="replace"
             )
-            found = _command(ran.returncode, ran.stderr, [*files, *words])
+            found = _command(ran.returncode, ran.stderr, [*files, *_shown(words)])
         else:
-            found = _command(*_run(words), [*files, *words])
+            found = _command(*_run(words), [*files, *_shown(words)])
     except MemoryError:
         found = {"problem": "MemoryError"}
     except BaseException:
@@ -112,6 +112,11 @@ def _command(status: Any, err: str, files: Iterable[str]) -> dict[str, Any]:
     if status == 2 and not last.startswith("medrec"):
         return {"status": 2, "problem": f"no message: {last[:300]}"}
     return {"status": status} | ({"message": last} if status == 2 else {})
+
+
+def _shown(words: list[str]) -> list[str]:
+    """Words as a message shows them."""
+    return [" ".join(word.split()) if word.isprintable() and word.strip() else repr(word) for word in words]
 
 
 def _message(text: str, files: Iterable[str]) -> dict[str, Any]:
