@@ -20,11 +20,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
 from fuzz_inputs import Input, all_inputs
 from fuzz_mutations import mutate, mutate_words
 
+import medrec
 from medrec._checks import InputError
 from medrec.cli import main
 
@@ -58,7 +57,9 @@ def judge(one: Input, files: dict[str, bytes], words: list[str], apart: bool) ->
             found = _read(one, files)
         elif apart:
             ran = subprocess.run(
-                [sys.executable, "-m", "medrec", *words], capture_output=True, text=True, timeout=120, errors="replace"
+                [sys.executable, "-m", "medrec", *words],
+                **{"capture_output": True, "text": True, "errors": "replace", "timeout": 120},
+                env={**os.environ, "PYTHONPATH": str(Path(medrec.__file__).parents[1])},
             )
             found = _command(ran.returncode, ran.stderr, [*files, *_shown(words)])
         else:
@@ -132,8 +133,6 @@ def _message(text: str, files: Iterable[str]) -> dict[str, Any]:
 
 def _is_whole(words: list[str], written: bytes) -> bool:
     if words[0] == "fit":
-        import medrec
-
         return medrec.load("out") is not None
     text = written.decode()
     if words[0] == "evaluate" or (words[0] == "predict" and "--format" not in words):
