@@ -116,8 +116,8 @@ def _command(status: Any, err: str, files: Iterable[str]) -> dict[str, Any]:
 
 
 def _shown(words: list[str]) -> list[str]:
-    """Words as a message shows them."""
-    return [" ".join(word.split()) if word.isprintable() and word.strip() else repr(word) for word in words]
+    """Words as a message shows them, long ones by their beginning."""
+    return [" ".join(word.split())[:40] if word.isprintable() and word.strip() else repr(word)[:40] for word in words]
 
 
 def _message(text: str, files: Iterable[str]) -> dict[str, Any]:
