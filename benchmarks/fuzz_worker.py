@@ -29,7 +29,7 @@ from medrec.cli import main
 
 ROOM = 3 * 2**30
 """Bytes of address space beyond what libraries take."""
-PROCESSES = 0.004
+PROCESSES = 0.002
 """Share of the commands that run in a process of their own."""
 
 
@@ -117,14 +117,15 @@ def _command(status: Any, err: str, files: Iterable[str]) -> dict[str, Any]:
 
 def _shown(words: list[str]) -> list[str]:
     """Words as a message shows them, long ones by their beginning."""
-    return [" ".join(word.split())[:40] if word.isprintable() and word.strip() else repr(word)[:40] for word in words]
+    parts = [part for word in words for part in (word, *word.split(":", 1), *word.split("=", 1))]
+    return [" ".join(one.split())[:40] if one.isprintable() and one.strip() else repr(one)[:40] for one in parts]
 
 
 def _message(text: str, files: Iterable[str]) -> dict[str, Any]:
     names = {*files, *(name.split("/")[-1] for name in files), "talk", "train", "synthetic:", "mimic:", "gamenet:", "."}
     if "out of memory" in text:
         return {"problem": "out of memory"}
-    if "\n" in text or len(text) > 1000:
+    if "\n" in text or len(text) > 1100:
         return {"problem": f"a message of {len(text)} characters, {text.count(chr(10)) + 1} lines: {text[:200]}"}
     if not any(name in text for name in names):
         return {"problem": f"names no file: {text[:300]}"}

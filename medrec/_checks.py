@@ -31,6 +31,7 @@ class InputError(ValueError):
     def __init__(self, message: str, *, path: Any = None, line: int | None = None) -> None:
         file = str(path)
         file = file if file.strip() and file.isprintable() else repr(file)
+        file = file if len(file) <= LONGEST else f"…{file[-LONGEST:]}"
         where = "" if path is None else f"{file}:{line}: " if line is not None else f"{file}: "
         text = " ".join(str(message).split())
         if len(text) > LONGEST:  # what came may be anything

@@ -50,6 +50,8 @@ WORDS = [
     ("words of describe", "hours=24", "hours=\nx", 2),
     ("words of score", "pred.csv", " ", 1),
     ("words of fit", "ddi.csv", "", 1),
+    ("words of score", "pred.csv", "9" * 5000, 1),
+    ("words of describe", "mimic:.", "", 1),
 ]
 
 
