@@ -23,17 +23,13 @@ MAX_MANIFEST = 2**20
 """Bytes of manifest.json at most."""
 MAX_UNPACKED = 2**30
 """Bytes that a model of any size may unpack to; a larger one by 200 times its size, far beyond what arrays do."""
-NODES = frozenset(
-    (
-        *("DictNode", "ListNode", "TupleNode", "SetNode", "SliceNode", "JsonNode", "NdArrayNode", "SparseMatrixNode"),
-        *("DTypeNode", "TypeNode", "FunctionNode", "ObjectNode", "RandomStateNode", "LossNode", "DefaultDictNode"),
-    )
-)
+NODES = {
+    *("DictNode", "ListNode", "TupleNode", "SetNode", "SliceNode", "JsonNode", "NdArrayNode", "SparseMatrixNode"),
+    *("DTypeNode", "TypeNode", "FunctionNode", "ObjectNode", "RandomStateNode", "LossNode", "DefaultDictNode"),
+}
 """What an object may be described as. Left out is what calls something: methods, operators, partial functions,
 constructors, and whatever skops still reads of its older layouts."""
-
-
-REFUSED = frozenset(f"sklearn.svm._classes.{name}" for name in ("SVC", "NuSVC", "SVR", "NuSVR", "OneClassSVM"))
+REFUSED = {f"sklearn.svm._classes.{name}" for name in ("SVC", "NuSVC", "SVR", "NuSVR", "OneClassSVM")}
 """Types of scikit-learn that skops takes and medrec does not: libsvm follows their counts without asking whether the
 arrays are as long, as trees do, which skops refuses."""
 

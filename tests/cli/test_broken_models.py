@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pickle
+import re
 import sys
 import zipfile
 from collections.abc import Callable
@@ -125,3 +126,46 @@ def test_model_of_other_records_is_refused(folder: Path, capsys: pytest.CaptureF
     )
     status, _, err = run(PREDICT.replace("cdrugred:train.jsonl", "jsonl:own.jsonl"), capsys)
     assert_refused(status, err, r"column '出院诊断' \(codes\), which the data has as text")
+
+
+FITTED = Path(__file__).parents[1] / "data" / "models"
+PREDICT_OWN = f"predict --model {FITTED}/format2/xgboost.medrec --data jsonl:{FITTED}/records.jsonl --out out"
+
+
+def test_a_model_of_an_absent_library(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "xgboost", None)
+    status, _, err = run(PREDICT_OWN, capsys)
+    assert_refused(status, err, r"XGBoost models need 'xgboost': pip install \"medrec\[xgboost\]\"")
+    assert not (folder / "out").exists()
+
+
+def test_a_model_of_another_scikit_learn_is_told_of(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = (folder / "model").read_bytes()
+    with zipfile.ZipFile(io.BytesIO(model)) as archive:
+        facts = json.loads(archive.read("manifest.json"))
+    facts["versions"]["scikit-learn"] = "1.0.2"
+    (folder / "model").write_bytes(repack(model, manifest=json.dumps(facts).encode()))
+    status, _, err = run(PREDICT, capsys)
+    assert status == 0
+    assert err.startswith("medrec: model: was written with scikit-learn 1.0.2, and this is ")
+
+
+def test_what_breaks_inside_a_model_is_refused(
+    folder: Path, model: bytes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A number within a vocabulary can be wrong without any rule to find it by."""
+
+    def change(schema: str) -> str:
+        changed = re.sub(r'("content": )"0"', r'\1"99999999999"', schema)
+        assert changed != schema
+        return changed
+
+    (folder / "model").write_bytes(repack_skops(model, change))
+    status, out, err = run(PREDICT, capsys)
+    assert_refused(status, err, r"model: (cannot be used on these records|is damaged)")
+    assert out == ""
+    assert not (folder / "out").exists()
