@@ -7,7 +7,8 @@ import pandas as pd
 from medrec._checks import InputError
 from medrec._io import check_writable
 from medrec.cli.messages import note
-from medrec.cli.options import read_model, read_source, use_of_model
+from medrec.cli.models import read_model, use_of_model
+from medrec.cli.options import read_source
 from medrec.cli.predict import check_schema
 from medrec.cli.tables import print_table
 from medrec.datasets import Dataset
@@ -26,8 +27,8 @@ def run(parsed: Any) -> None:
     pipeline = read_model(parsed.model)
     data = read_source(parsed.data, parsed.masks, parsed.read)
     row = find_row(data, parsed.id, parsed.data)
-    check_schema(pipeline, data, parsed.model)
     with use_of_model(parsed.model):
+        check_schema(pipeline, data, parsed.model)
         try:
             explainer = RecordExplainer(pipeline, data.subset([row]))
             drugs = explainer.recommended if parsed.drug is None else [parsed.drug]

@@ -3,14 +3,12 @@
 import ast
 import inspect
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from sklearn.pipeline import Pipeline
 
-import medrec
 from medrec._checks import InputError
 from medrec.cli import UsageError
 from medrec.cli.messages import note
@@ -86,36 +84,6 @@ def read_graph(path: str | None, data: Dataset, source: str) -> DDIGraph | None:
         if graph.counts[key]:
             note(f"{path}: {graph.counts[key]} {what}")
     return graph
-
-
-def read_model(path: str) -> Pipeline:
-    """The Pipeline of a file that ``medrec fit`` wrote; what ``medrec.load`` warns of goes to stderr."""
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        pipeline = medrec.load(path)
-    for one in told:
-        note(str(one.message))
-    if not isinstance(pipeline, Pipeline) or not all(hasattr(pipeline[-1], name) for name in ("decide", "drug_names_")):
-        raise InputError(
-            f"holds a {type(pipeline).__name__}, which does not read records; name a file that medrec fit wrote",
-            path=path,
-        )
-    return pipeline
-
-
-@contextmanager
-def use_of_model(path: str) -> Iterator[None]:
-    """What a model from a file meets inside itself is a damaged file, not an error of ours."""
-    try:
-        yield
-    except (UsageError, InputError, OSError, ImportError, MemoryError):
-        raise
-    except Exception as error:
-        raise InputError(
-            f"cannot be used on these records ({type(error).__name__}: {error}); if they are of the same source, "
-            f"the model is damaged: fit it again",
-            path=path,
-        ) from error
 
 
 def make_pipeline(parsed: Any, data: Dataset, graph: DDIGraph | None) -> Pipeline:

@@ -12,7 +12,8 @@ from medrec._checks import InputError
 from medrec._io import atomic_write, check_writable
 from medrec.cli import UsageError
 from medrec.cli.messages import note
-from medrec.cli.options import read_model, read_source, use_of_model
+from medrec.cli.models import read_model, use_of_model
+from medrec.cli.options import read_source
 from medrec.datasets import Dataset
 from medrec.decision.sets import sort_falling, take_best
 
