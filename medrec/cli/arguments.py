@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from medrec._version import __version__
 
@@ -25,6 +25,13 @@ DECISIONS = (
 FORMATS = ("chip2025", "jsonl", "csv")
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, whatever came."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(" ".join(message.split()))
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser of ``medrec``.
 
@@ -33,7 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
     >>> build_parser().parse_args(["fit", "--data", "jsonl:a.jsonl", "--out", "m"]).model
     'binary-relevance'
     """
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="medrec",
         description="The classic-ML baseline for medication recommendation and clinical coding.",
         epilog=SOURCES,
@@ -118,7 +125,8 @@ def build_parser() -> argparse.ArgumentParser:
     fetch.add_argument("name", nargs="?", metavar="NAME", help="what to fetch; without it, what there is")
     fetch.add_argument("--out", default="data", metavar="DIR", help="folder to write to [%(default)s]")
 
-    _add(commands, "doctor", "say what this machine can do, and the cure for what it cannot")
+    doctor = _add(commands, "doctor", "say what this machine can do, and the cure for what it cannot")
+    doctor.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
 

@@ -10,6 +10,7 @@ from medrec._optional import import_optional
 from medrec.recommenders.booster_base import Bins, BoosterBase
 from medrec.recommenders.columns import take
 from medrec.recommenders.device import check_xgboost_device
+from medrec.recommenders.xgboost_json import check_xgboost_json
 from medrec.recommenders.xgboost_quantiles import Quantiles
 
 
@@ -108,6 +109,9 @@ class XGBoostBase(BoosterBase):
             "max_columns": 1300,
         }
         return cls(**{**preset, **options})
+
+    def _check_text(self, model: str) -> None:
+        check_xgboost_json(model, len(self.columns_))
 
     def _device(self) -> str:
         _xgboost()
