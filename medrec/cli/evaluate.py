@@ -2,15 +2,23 @@
 
 import json
 import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from medrec._checks import InputError
 from medrec._io import atomic_write, check_writable
 from medrec.cli.messages import note
 from medrec.cli.options import fit, make_pipeline, read_graph, read_labelled
+from medrec.cli.reporting import SECONDS, KeptFolds, examples_of, folds_of, frontier_of, temporary_folder
 from medrec.cli.tables import print_figures
+from medrec.datasets import Dataset
 from medrec.metrics import evaluate
-from medrec.report import SystemResult, write_report
+from medrec.report import SystemResult, data_card, model_card, write_report
+from medrec.safety import DDIGraph
 from medrec.tuning import cross_decide
 
 
@@ -20,14 +28,30 @@ def run(parsed: Any) -> None:
         check_writable(path)
     data = read_labelled(parsed.data, parsed.masks, parsed.read)
     graph = read_graph(parsed.ddi, data, parsed.data)
+    with temporary_folder() as folder:
+        evaluate_and_write(parsed, data, graph, Path(folder))
+
+
+def evaluate_and_write(parsed: Any, data: Dataset, graph: DDIGraph | None, folder: Path) -> None:
+    """Do the work of :func:`run`; ``folder`` holds models of folds while it lasts."""
     start = time.perf_counter()
+    explains = parsed.report is not None and parsed.examples > 0
+    models: dict[int, Callable[[], Any]] = {}
     if parsed.test is None:
         if len(data) < 2 or (data.groups is not None and len(set(data.groups)) < 2):
             raise InputError(f"{parsed.data}: folds need the records of two patients; give more, or --test")
         truth = data
+        kept = KeptFolds(fit, folder)
         result = cross_decide(
-            lambda: make_pipeline(parsed, data, graph), data, n_splits=parsed.cv, random_state=parsed.seed, fit=fit
+            lambda: make_pipeline(parsed, data, graph),
+            data,
+            n_splits=parsed.cv,
+            random_state=parsed.seed,
+            fit=kept if explains else fit,
         )
+        folds, fold, train_counts = folds_of(data, parsed.cv, parsed.seed)
+        models = {place: partial(kept_model, kept, data, train) for place, (train, _) in enumerate(folds)}
+        pipeline = make_pipeline(parsed, data, graph)
         protocol = f"{parsed.cv} folds" + ("" if data.groups is None else " by patient")
     else:
         truth = read_labelled(parsed.test, parsed.masks, parsed.read)
@@ -39,9 +63,13 @@ def run(parsed: Any) -> None:
         scores = pipeline.predict_proba(truth.records)
         safe, decided, _ = pipeline[-1].decide(scores)
         result = (scores, safe, decided)
+        fold, train_counts = np.zeros(len(truth), dtype=np.int64), np.asarray(data.Y.sum(axis=0))
+        models = {0: lambda: pipeline}
         protocol = f"test on {parsed.test}"
     scores, safe, decided = result
-    system = SystemResult(parsed.model, scores, safe, decided, time.perf_counter() - start)
+    seconds = time.perf_counter() - start
+    card = model_card(pipeline, name=parsed.model, protocol=protocol, **{SECONDS: seconds})
+    system = SystemResult(parsed.model, scores, safe, decided, seconds, card)
     figures = {
         "source": parsed.data,
         "fingerprint": data.fingerprint(),
@@ -65,8 +93,25 @@ def run(parsed: Any) -> None:
             drug_names=truth.drug_names,
             groups=truth.groups,
             graph=graph,
-            description={**truth.describe(), "protocol": protocol},
+            description=describe(parsed, data, truth),
+            train_counts=train_counts,
+            folds=fold,
+            frontier=frontier_of(graph, truth, system),
+            examples=examples_of(models, fold, truth, system, parsed.examples) if explains else (),
         )
     for path in filter(None, (parsed.out, parsed.report)):
         note(f"{path}: written")
     print_figures(f"{parsed.model} ({parsed.base}), {protocol}", figures)
+
+
+def describe(parsed: Any, data: Dataset, truth: Dataset) -> dict[str, Any]:
+    """The data card: of one source in folds, or of two."""
+    card = data_card(data, source=parsed.data)
+    if truth is data:
+        return card
+    return {"Records to learn from": card, "Records to test on": data_card(truth, source=parsed.test)}
+
+
+def kept_model(kept: KeptFolds, data: Dataset, train: np.ndarray) -> Any | None:
+    """The model of a fold."""
+    return kept.of(data.subset(train))

@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from html import escape
 
 from medrec._version import __version__
+from medrec.report.script import SCRIPT, SOURCE
 from medrec.report.style import CSS
 from medrec.report.tables import language
 
 
 def layout_page(title: str, lead: str, sections: Sequence[tuple[str, str, str]], *, css: str = "") -> str:
     """The page as text.
+
+    Its policy lets the browser load nothing and run nothing but ``script.SCRIPT``, whatever the page holds.
 
     Parameters
     ----------
@@ -29,13 +32,13 @@ def layout_page(title: str, lead: str, sections: Sequence[tuple[str, str, str]],
     (True, True)
     """
     first, heading, _ = next((one for one in sections if one[0] == "results"), sections[0])
-    links = "".join(f'<li><a href="#{key}">{escape(head)}</a></li>' for key, head, _ in sections)
+    links = "".join(f'<li><a href="#{key}"{language(head)}>{escape(head)}</a></li>' for key, head, _ in sections)
     bodies = "".join(
-        f'<section id="{key}" aria-labelledby="{key}-heading">\n<h2 id="{key}-heading">{escape(head)}</h2>\n{body}\n'
-        f"</section>\n"
+        f'<section id="{key}" aria-labelledby="{key}-heading">\n'
+        f'<h2 id="{key}-heading"{language(head)}>{escape(head)}</h2>\n{body}\n</section>\n'
         for key, head, body in sections
     )
-    policy = "default-src 'none'; style-src 'unsafe-inline'"
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src {SOURCE}; base-uri 'none'; form-action 'none'"
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -52,11 +55,12 @@ def layout_page(title: str, lead: str, sections: Sequence[tuple[str, str, str]],
 <header>
 <h1{language(title)}>{escape(title)}</h1>
 {lead}
-<nav aria-label="Sections"><ul>{links}</ul></nav>
 </header>
+<nav aria-label="Sections"><ul>{links}</ul></nav>
 <main>
 {bodies}</main>
 <footer><p>Made by medrec {escape(__version__)}. The same input gives this same page.</p></footer>
+<script>{SCRIPT}</script>
 </body>
 </html>
 """
