@@ -38,7 +38,8 @@ class Bands(NamedTuple):
         """The drugs of each record in each band, (n_records, n_bands)."""
         rows = np.repeat(np.arange(sets.shape[0]), np.diff(sets.indptr))
         cells = rows * len(self.names) + self.of_label[self.folds[rows], sets.indices]
-        return np.bincount(cells, minlength=sets.shape[0] * len(self.names)).reshape(sets.shape[0], -1)
+        shape = (sets.shape[0], len(self.names))
+        return np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
 
     def drugs(self) -> np.ndarray:
         """Drugs of each band, the mean over folds, (n_bands,)."""

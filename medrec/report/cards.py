@@ -205,15 +205,13 @@ def _value(value: Any) -> str:
 def _frame(table: pd.DataFrame, label: str, head: str) -> str:
     """A small table; a long one is folded."""
     names = [str(name) for name in table.columns]
-    texts = [name for name in names if not pd.api.types.is_numeric_dtype(table[name])]
+    kinds = ["" if pd.api.types.is_numeric_dtype(table[name]) else ' class="text"' for name in names]
     rows = []
     for first, *cells in table.itertuples(index=False):
-        inner = "".join(
-            f"<td{' class=' + chr(34) + 'text' + chr(34) if name in texts else ''}>{_value(cell)}</td>"
-            for name, cell in zip(names[1:], cells)
-        )
+        inner = "".join(f"<td{kind}>{_value(cell)}</td>" for kind, cell in zip(kinds[1:], cells))
         rows.append(f'<tr><th scope="row"{language(str(first))}>{escape(str(first))}</th>{inner}</tr>')
-    heads = head_cells(*(name[:1].upper() + name[1:] for name in names), text=[n[:1].upper() + n[1:] for n in texts])
+    titles = [name[:1].upper() + name[1:] for name in names]
+    heads = head_cells(*titles, text=[title for title, kind in zip(titles, kinds) if kind])
     caption = f"{escape(head[:1].upper() + head[1:])}."
     html = scrolling_table(escape(label), caption, heads, rows, "names card", frame="fit")
     if len(table) <= 6:

@@ -18,6 +18,7 @@ td.bar svg { display: block; width: 100%; height: .8rem; }
 .terms tbody td:last-child { color: var(--muted); }
 rect.for { fill: rgb(var(--for)); } rect.against { fill: rgb(var(--against)); }
 @media (max-width: 40rem) { td.bar { min-width: 4rem; } }
+@media print { td.bar { min-width: 3rem; } .terms tbody th { min-width: 0; } rect { print-color-adjust: exact; } }
 """
 
 

@@ -79,12 +79,12 @@ def drugs_section(table: pd.DataFrame, model: str) -> str:
     titles = ["Drug", *(["Training records"] if has_training else []), "Prescribed", "Recommended"]
     titles += ["Precision", "Recall", "F1", *(["Mean score %", "Gap %"] if has_scores else [])]
     rows = []
-    for row in shown.itertuples():
-        cells = [f"{row.training:,.0f}"] if has_training else []
-        cells += [f"{row.prescribed:,}", f"{row.recommended:,}"]
-        cells += [number(value) for value in (row.precision, row.recall, row.f1)]
-        cells += [number(100 * row.mean_score, 2), signed(100 * row.gap, 2)] if has_scores else []
-        rows.append(row_cells(row.drug, cells, "few" if row.prescribed < FEW else ""))
+    for row in shown.to_dict("records"):
+        cells = [f"{row['training']:,.0f}"] if has_training else []
+        cells += [f"{row['prescribed']:,}", f"{row['recommended']:,}"]
+        cells += [number(value) for value in (row["precision"], row["recall"], row["f1"])]
+        cells += [number(100 * row["mean_score"], 2), signed(100 * row["gap"], 2)] if has_scores else []
+        rows.append(row_cells(row["drug"], cells, "few" if row["prescribed"] < FEW else ""))
     left = [f"{plural(len(table) - len(used), 'drug')} that nobody has and nobody is given are left out"]
     left += [f"{plural(len(used) - len(shown), 'rarer drug')} as well, for length"] if len(used) > len(shown) else []
     caption = (
@@ -110,7 +110,7 @@ def drugs_section(table: pd.DataFrame, model: str) -> str:
         )
         + "</p>"
     )
-    return f"{_errors(used)}<h3>Every drug</h3>\n{search}{html}{meaning}"
+    return f'<div class="pair">{_errors(used)}{meaning}</div>\n<h3>Every drug</h3>\n{search}{html}'
 
 
 def _errors(used: pd.DataFrame) -> str:

@@ -17,7 +17,9 @@ OUTCOMES = {
 }
 """What can be said of a drug in a record, and what it means."""
 WORDS = 4
-"""Words that speak for or against a drug in the table of a record."""
+"""Words that speak for or against a drug in the table of a record, at most."""
+LEAST = 0.1
+"""Words that add less than this share of the first are not named there."""
 
 
 @dataclass(frozen=True)
@@ -131,9 +133,12 @@ def _words(passages: Sequence[Passage], sign: int) -> str:
                 word = word if passage.kind in ("text", "dialogue", "codes") else f"{passage.column} {word}"
                 amounts[word] = amounts.get(word, 0.0) + span.amount
     found = sorted(amounts.items(), key=lambda item: -abs(item[1]))[:WORDS]
-    return (
-        ", ".join(f"<span{language(word)}>{escape(word)}</span>&nbsp;{signed(amount)}" for word, amount in found) or "–"
-    )
+    words = [
+        f'<span class="word"{language(word)}>{escape(word)} {signed(amount)}</span>'
+        for word, amount in found
+        if abs(amount) >= LEAST * abs(found[0][1])
+    ]
+    return ", ".join(words) or "–"
 
 
 def _reason(one: DrugReason, record: str) -> str:

@@ -60,10 +60,10 @@ def pairs_html(table: pd.DataFrame, model: str) -> str:
         return f"<p>{escape(model)} recommends no interacting pair, with or without the filter.</p>"
     has_severity = bool((shown["severity"] != "unspecified").any())
     rows = []
-    for row in shown.itertuples():
-        pair = f"{row.drug} + {row.other}"
-        cells = [escape(row.severity)] if has_severity else []
-        cells += [f"{value:,}" for value in (row.before, row.after, row.prescribed)]
+    for row in shown.to_dict("records"):
+        pair = f"{row['drug']} + {row['other']}"
+        cells = [escape(row["severity"])] if has_severity else []
+        cells += [f"{value:,}" for value in (row["before"], row["after"], row["prescribed"])]
         inner = "".join(f"<td>{cell}</td>" for cell in cells)
         rows.append(f'<tr><th scope="row"{language(pair)}>{escape(pair)}</th>{inner}</tr>')
     titles = ["Pair", *(["Severity"] if has_severity else []), "Before the filter", "After it", "Prescribed"]
@@ -76,10 +76,10 @@ def pairs_html(table: pd.DataFrame, model: str) -> str:
 def frontier_html(table: pd.DataFrame, model: str) -> str:
     """The frontier of :func:`medrec.report.ddi_frontier` as a plot, its numbers folded below."""
     rows = []
-    for row in table.itertuples():
-        cells = [f"{row.ddi_rate:.2%}", number(row.jaccard, 4), number(row.f1, 4), f"{row.removed:,}"]
+    for row in table.to_dict("records"):
+        cells = [f"{row['ddi_rate']:.2%}", number(row["jaccard"], 4), number(row["f1"], 4), f"{row['removed']:,}"]
         inner = "".join(f"<td>{cell}</td>" for cell in cells)
-        rows.append(f'<tr><th scope="row">{escape(row.method)}</th>{inner}</tr>')
+        rows.append(f'<tr><th scope="row">{escape(row["method"])}</th>{inner}</tr>')
     head = head_cells("Method", "Interacting pairs", "Jaccard", "F1", "Drugs taken away")
     numbers = scrolling_table("The frontier in numbers", "By rising rate.", head, rows, frame="fit")
     known = ", ".join(WHAT[method] for method in dict.fromkeys(table["method"]) if method in WHAT)

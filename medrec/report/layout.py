@@ -1,18 +1,21 @@
 """The frame of every page: one file, no network, light and dark."""
 
+import base64
+import hashlib
 from collections.abc import Sequence
 from html import escape
 
 from medrec._version import __version__
-from medrec.report.script import SCRIPT, SOURCE
 from medrec.report.style import CSS
 from medrec.report.tables import language
 
 
-def layout_page(title: str, lead: str, sections: Sequence[tuple[str, str, str]], *, css: str = "") -> str:
+def layout_page(
+    title: str, lead: str, sections: Sequence[tuple[str, str, str]], *, css: str = "", script: str = ""
+) -> str:
     """The page as text.
 
-    Its policy lets the browser load nothing and run nothing but ``script.SCRIPT``, whatever the page holds.
+    Its policy lets the browser load nothing, and run nothing but ``script``, whatever the page holds.
 
     Parameters
     ----------
@@ -24,6 +27,8 @@ def layout_page(title: str, lead: str, sections: Sequence[tuple[str, str, str]],
         A key is a word; headings are plain text.
     css : str, default=""
         Style beside the common one.
+    script : str, default=""
+        The page's only script.
 
     Examples
     --------
@@ -38,7 +43,11 @@ def layout_page(title: str, lead: str, sections: Sequence[tuple[str, str, str]],
         f'<h2 id="{key}-heading"{language(head)}>{escape(head)}</h2>\n{body}\n</section>\n'
         for key, head, body in sections
     )
-    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src {SOURCE}; base-uri 'none'; form-action 'none'"
+    policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+    if script:
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        policy += f"; script-src 'sha256-{digest}'"
+        script = f"\n<script>{script}</script>"
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -59,8 +68,7 @@ def layout_page(title: str, lead: str, sections: Sequence[tuple[str, str, str]],
 <nav aria-label="Sections"><ul>{links}</ul></nav>
 <main>
 {bodies}</main>
-<footer><p>Made by medrec {escape(__version__)}. The same input gives this same page.</p></footer>
-<script>{SCRIPT}</script>
+<footer><p>Made by medrec {escape(__version__)}. The same input gives this same page.</p></footer>{script}
 </body>
 </html>
 """

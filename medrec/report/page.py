@@ -18,6 +18,7 @@ from medrec.report.drugs import drug_table, drugs_section
 from medrec.report.examples import RecordExample, examples_section
 from medrec.report.layout import layout_page
 from medrec.report.limits import LIMITS
+from medrec.report.script import SCRIPT
 from medrec.report.sections import (
     bands_section,
     calibration_section,
@@ -145,7 +146,7 @@ def write_report(
     lead = _lead(table, counts, best, **resampling)
     css = marked_text.CSS + contributions.CSS if examples else ""
     with atomic_write(path) as file:
-        file.write(layout_page(title, lead, sections, css=css))
+        file.write(layout_page(title, lead, sections, css=css, script=SCRIPT))
     return table
 
 

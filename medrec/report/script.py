@@ -1,7 +1,4 @@
-"""The pages' only script: sort and search long tables, and open cards before printing."""
-
-import base64
-import hashlib
+"""The report's only script: sort and search long tables, and open cards before printing."""
 
 SCRIPT = """\
 "use strict";
@@ -55,5 +52,3 @@ addEventListener("beforeprint", () => {
 });
 addEventListener("afterprint", () => { for (const one of opened) one.open = false; });
 """
-SOURCE = "'sha256-" + base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode() + "'"
-"""How a page's policy names this script, and no other."""

@@ -60,10 +60,14 @@ def bands_section(
         for place, one in enumerate(sets)
     ]
     rows = []
-    for row in found[best].itertuples():
-        cells = [f"{row.drugs:,.0f}", f"{row.prescribed:,}", f"{row.recommended:,}"]
-        cells += [number(row.precision), number(row.recall), number(row.f1) + interval(row.f1_low, row.f1_high)]
-        rows.append(row_cells(str(row.Index), cells))
+    for band, row in zip(bands.names, found[best].to_dict("records")):
+        cells = [f"{row['drugs']:,.0f}", f"{row['prescribed']:,}", f"{row['recommended']:,}"]
+        cells += [
+            number(row["precision"]),
+            number(row["recall"]),
+            number(row["f1"]) + interval(row["f1_low"], row["f1_high"]),
+        ]
+        rows.append(row_cells(band, cells))
     heads = ["Training records" if "train" in bands.rule else "Band", "Drugs", "Prescribed", "Recommended"]
     head = head_cells(*heads, "Precision", "Recall", "F1")
     caption = f"{escape(str(names[best]))}: all drugs of a band taken together; below F1 its 95 % interval."

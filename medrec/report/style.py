@@ -63,7 +63,7 @@ tbody th { background: var(--paper); font-weight: 600; }
 th.text, td.text { text-align: left; }
 td.text { white-space: normal; min-width: 12rem; overflow-wrap: anywhere; }
 td.text.short { white-space: nowrap; min-width: 0; }
-.names tbody th { white-space: normal; min-width: 9rem; overflow-wrap: anywhere; }
+.names tbody th { white-space: normal; min-width: 10.5rem; overflow-wrap: anywhere; }
 .word { display: inline-block; }
 tr.few td { color: var(--muted); }
 tbody tr.divide > * { border-top: 2px solid var(--muted); }
@@ -95,10 +95,11 @@ details.card { border: 1px solid var(--grid); border-radius: 6px; padding: .5rem
 details.card > summary { font-weight: 600; }
 details.card > summary small { display: inline; white-space: normal; margin-left: .4em; font-size: .92em; }
 @media (min-width: 64rem) {
-  .pair { display: grid; grid-template-columns: minmax(0, 28rem) minmax(0, 1fr); column-gap: 2rem; align-items: start; }
-  .pair table { font-size: .93rem; }
-  .pair th, .pair td, .long th, .long td { padding: .4rem .55rem; }
-  .pair caption span { max-width: min(54rem, 100%); white-space: normal; }
+  .pair {
+    display: grid; grid-template-columns: minmax(0, 26rem) minmax(0, 1fr); column-gap: 1.5rem; align-items: start;
+  }
+  .pair table { font-size: .92rem; }
+  .pair th, .pair td, .long th, .long td { padding: .4rem .5rem; }
   .pair .note { margin-top: 3rem; }
   .names.long tbody th { min-width: 13rem; }
 }
@@ -126,10 +127,12 @@ details.card > summary small { display: inline; white-space: normal; margin-left
   nav, .search, .skip { display: none; }
   .scroll, .scroll.long { overflow: visible; max-height: none; border: 0; }
   .scroll.long tbody tr:nth-child(n+61) { display: none; }
-  .plots, .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 0 1.5rem; }
-  th, td { padding: .2rem .4rem; white-space: normal; position: static !important; }
-  table { font-size: 9pt; }
-  td.text, .names tbody th { min-width: 0; }
+  .plots { grid-template-columns: 1fr 1fr; gap: 0 1.5rem; }
+  .pair { display: block; }
+  svg.plot { max-width: 11cm; }
+  th, td { padding: .2rem .3rem; white-space: normal; position: static !important; }
+  table { font-size: 8.5pt; }
+  td.text, td.text.short, .names tbody th { min-width: 0; white-space: normal; }
   figure, tr, dl.facts > div { break-inside: avoid; }
   h2, h3, h4, summary { break-after: avoid; }
   thead button::after { content: ""; }

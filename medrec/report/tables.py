@@ -87,12 +87,11 @@ def scrolling_table(
 
 def head_cells(*titles: str, text: Sequence[str] = ()) -> str:
     """Heads of columns, plain text; those in ``text`` stand left as what is below them does."""
-    return "".join(
-        f'<th scope="col"{" class=" + chr(34) + "text" + chr(34) if title in text else ""}>{escape(title)}</th>'
-        if title
-        else "<td></td>"
-        for title in titles
-    )
+    cells = []
+    for title in titles:
+        kind = ' class="text"' if title in text else ""
+        cells.append(f'<th scope="col"{kind}>{escape(title)}</th>' if title else "<td></td>")
+    return "".join(cells)
 
 
 def row_cells(name: str, cells: Sequence[str], kind: str = "") -> str:
