@@ -96,10 +96,11 @@ details.card > summary { font-weight: 600; }
 details.card > summary small { display: inline; white-space: normal; margin-left: .4em; font-size: .92em; }
 @media (min-width: 64rem) {
   .pair {
-    display: grid; grid-template-columns: minmax(0, 26rem) minmax(0, 1fr); column-gap: 1.5rem; align-items: start;
+    display: grid; grid-template-columns: minmax(0, 25rem) minmax(0, 1fr); column-gap: 1.5rem; align-items: start;
   }
   .pair table { font-size: .92rem; }
-  .pair th, .pair td, .long th, .long td { padding: .4rem .5rem; }
+  .pair th, .pair td { padding: .4rem .35rem; }
+  .long th, .long td { padding: .4rem .5rem; }
   .pair .note { margin-top: 3rem; }
   .names.long tbody th { min-width: 13rem; }
 }
@@ -135,6 +136,7 @@ details.card > summary small { display: inline; white-space: normal; margin-left
   td.text, td.text.short, .names tbody th { min-width: 0; white-space: normal; }
   figure, tr, dl.facts > div { break-inside: avoid; }
   h2, h3, h4, summary { break-after: avoid; }
+  thead button { display: contents; }
   thead button::after { content: ""; }
 }
 """
