@@ -151,7 +151,19 @@ def write_report(
 
 
 def best_system(table: pd.DataFrame) -> int:
-    """The row of the highest Jaccard in a :func:`summary_table`, the first of equal ones."""
+    """The row of the highest Jaccard, the one that :func:`write_report` looks at closely.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As :func:`summary_table` gives it; of equal rows the first is taken.
+
+    Examples
+    --------
+    >>> systems = [SystemResult("none", None, [[0, 0]]), SystemResult("all", None, [[1, 1]])]
+    >>> best_system(summary_table(systems, Y=[[1, 1]]))
+    1
+    """
     return int(np.nan_to_num(table["jaccard"].to_numpy(), nan=-1).argmax())
 
 
@@ -165,12 +177,14 @@ def _lead(
     row = table.iloc[best]
     name = escape(str(table.index[best]))
     one = counts[best]
-    text = [f"<strong>{name}</strong> has the highest Jaccard of {len(table)} models: " if len(table) > 1 else ""]
-    text[0] += f"<strong>{name}</strong> reaches Jaccard " if len(table) == 1 else ""
-    text[0] += f"{row['jaccard']:.3f}"
+    what = f"has the highest Jaccard of {len(table)} models:" if len(table) > 1 else "reaches Jaccard"
+    within = ""
     if not np.isnan(row["jaccard_low"]):
-        text[0] += f" (95&nbsp;% interval {row['jaccard_low']:.3f} to {row['jaccard_high']:.3f})"
-    text[0] += f", with F1 {row['f1']:.3f} and {plural(int(row['empty_sets']), 'empty set')}."
+        within = f" (95&nbsp;% interval {row['jaccard_low']:.3f} to {row['jaccard_high']:.3f})"
+    text = [
+        f"<strong>{name}</strong> {what} {row['jaccard']:.3f}{within}, with F1 {row['f1']:.3f} and "
+        f"{plural(int(row['empty_sets']), 'empty set')}."
+    ]
     if one.z.sum() and one.y.sum():
         text.append(
             f"Of ten drugs that it recommends, {10 * one.h.sum() / one.z.sum():.1f} were prescribed; of ten that were "
