@@ -75,7 +75,7 @@ def _overview(explanations: Sequence[Explanation]) -> str:
             f"<td>{one.probability:.3f}</td><td>{one.rank}</td><td>{'yes' if one.kept else 'no'}</td>"
             f'<td class="text">{escape(one.why)}</td></tr>'
         )
-    head = head_cells("Drug", "Probability", "Rank", "Recommended", "Why")
+    head = head_cells("Drug", "Probability", "Rank", "Recommended", "Why", text=("Why",))
     return scrolling_table("Drugs", "Drugs of this record that are explained below.", head, rows, "drugs")
 
 

@@ -75,10 +75,10 @@ thead [aria-sort=ascending] button::after { content: "↑"; color: var(--ink); }
 thead [aria-sort=descending] button::after { content: "↓"; color: var(--ink); }
 .search { display: flex; flex-wrap: wrap; gap: .4rem 1rem; align-items: center; margin-top: 1rem; }
 .search[hidden] { display: none; }
-.search label { white-space: nowrap; display: flex; gap: .3rem .6rem; align-items: center; }
+.search label { white-space: nowrap; max-width: 100%; display: flex; gap: .3rem .6rem; align-items: center; }
 .search input {
   font: inherit; color: inherit; background: var(--paper); border: 1px solid var(--muted); border-radius: 6px;
-  padding: .3rem .6rem; flex: 0 1 16rem; min-width: 6rem;
+  padding: .3rem .6rem; flex: 0 1 16rem; width: 16rem; min-width: 0;
 }
 .swatch { display: inline-block; width: .75em; height: .75em; border-radius: 50%; margin-right: .5em; }
 .pair > * { min-width: 0; }
@@ -120,7 +120,7 @@ details.card > summary small { display: inline; white-space: normal; margin-left
   th, td { padding: .4rem .55rem; }
   table { font-size: .93rem; }
   .names tbody th { min-width: 7.5rem; max-width: 9.5rem; }
-  td.text { min-width: 11rem; }
+  td.text { min-width: 15rem; }
 }
 @media print {
   @page { margin: 14mm; }
