@@ -85,11 +85,12 @@ def drugs_section(table: pd.DataFrame, model: str) -> str:
         cells += [number(value) for value in (row["precision"], row["recall"], row["f1"])]
         cells += [number(100 * row["mean_score"], 2), signed(100 * row["gap"], 2)] if has_scores else []
         rows.append(row_cells(row["drug"], cells, "few" if row["prescribed"] < FEW else ""))
-    left = [f"{plural(len(table) - len(used), 'drug')} that nobody has and nobody is given are left out"]
-    left += [f"{plural(len(used) - len(shown), 'rarer drug')} as well, for length"] if len(used) > len(shown) else []
+    unused, rare = len(table) - len(used), len(used) - len(shown)
+    left = f" Left out: {plural(unused, 'drug')} that nobody has or is recommended." if unused else ""
+    left += f" Left out for length: {plural(rare, 'rarer drug')}." if rare else ""
     caption = (
         f"{escape(model)}: records that have each drug, and those that are recommended it. Grey: prescribed in fewer "
-        f"than {FEW} records, too few to judge. A dash: nothing to divide by. {'; '.join(left)}."
+        f"than {FEW} records, too few to judge. A dash: nothing to divide by.{left}"
     )
     search = (
         '<div class="search" data-for="drug-table" hidden><label>Search a drug '

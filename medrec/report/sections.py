@@ -61,7 +61,11 @@ def bands_section(
     ]
     rows = []
     for band, row in zip(bands.names, found[best].to_dict("records")):
-        cells = [f"{row['drugs']:,.0f}", f"{row['prescribed']:,}", f"{row['recommended']:,}"]
+        cells = [
+            "under 1" if 0 < row["drugs"] < 0.5 else f"{row['drugs']:,.0f}",
+            f"{row['prescribed']:,}",
+            f"{row['recommended']:,}",
+        ]
         cells += [
             number(row["precision"]),
             number(row["recall"]),

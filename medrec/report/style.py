@@ -51,7 +51,7 @@ dd ul { margin: 0; padding-left: 1.1rem; }
 .scroll.long { max-height: min(38rem, 75vh); overflow-y: auto; }
 .scroll.long thead th { position: sticky; top: 0; z-index: 1; box-shadow: 0 1px var(--grid); }
 .scroll.long thead th:first-child { z-index: 2; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+table { border-collapse: separate; border-spacing: 0; width: 100%; font-variant-numeric: tabular-nums; }
 caption { text-align: left; padding: .6rem .8rem; color: var(--muted); font-size: .92rem; }
 caption span { position: sticky; left: .8rem; display: inline-block; max-width: min(54rem, calc(100vw - 4rem)); }
 th, td { padding: .4rem .8rem; text-align: right; white-space: nowrap; border-top: 1px solid var(--grid); }
@@ -94,7 +94,7 @@ summary { cursor: pointer; padding: .15rem 0; }
 details.card { border: 1px solid var(--grid); border-radius: 6px; padding: .5rem .9rem; }
 details.card > summary { font-weight: 600; }
 details.card > summary small { display: inline; white-space: normal; margin-left: .4em; font-size: .92em; }
-@media (min-width: 64rem) {
+@media (min-width: 72rem) {
   .pair {
     display: grid; grid-template-columns: minmax(0, 25rem) minmax(0, 1fr); column-gap: 1.5rem; align-items: start;
   }
@@ -104,7 +104,7 @@ details.card > summary small { display: inline; white-space: normal; margin-left
   .pair .note { margin-top: 3rem; }
   .names.long tbody th { min-width: 13rem; }
 }
-@media (min-width: 78rem) {
+@media (min-width: 86rem) {
   body {
     display: grid; grid-template-columns: 11.5rem minmax(0, 1fr); column-gap: 3rem; max-width: 86rem;
     align-content: start;
