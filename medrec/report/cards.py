@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Mapping
 from html import escape
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,11 @@ import pandas as pd
 from medrec._io import library_versions
 from medrec._version import __version__
 from medrec.datasets import Dataset
-from medrec.report.tables import head_cells, language, scrolling_table
+from medrec.report.tables import head_cells, language, plural, row_cells, scrolling_table
 from medrec.safety import DDIFilter
 
 _LONG = 90  # letters of a parameter that are shown
+_EDGES = (0, 5, 20, 100)  # records of the rarest drugs at most
 
 
 def data_card(data: Dataset, *, source: str | None = None) -> dict[str, Any]:
@@ -217,3 +219,27 @@ def _frame(table: pd.DataFrame, label: str, head: str) -> str:
     if len(table) <= 6:
         return html
     return f"<details><summary>{escape(head[:1].upper() + head[1:])}: {len(table)}</summary>{html}</details>"
+
+
+def frequency_html(used: np.ndarray, train_counts: Any = None) -> str:
+    """How many drugs are frequent and how many rare, in the evaluated and in the training records.
+
+    Examples
+    --------
+    >>> html = frequency_html(np.array([0, 3, 40]))
+    >>> "the 3 drugs prescribed most make 100% of 43 prescriptions" in html, '1–5</th><td>1</td>' in html
+    (True, True)
+    """
+    if not used.sum():
+        return "<p>No drug was prescribed.</p>"
+    top = np.sort(used)[::-1][:10]
+    columns = {"Drugs, evaluated": used}
+    if train_counts is not None:
+        columns["Drugs, training"] = np.atleast_2d(np.asarray(train_counts)).mean(axis=0)
+    counts = [np.bincount(np.searchsorted(_EDGES, one), minlength=len(_EDGES) + 1) for one in columns.values()]
+    names = ["none", *(f"{low + 1}–{high}" for low, high in pairwise(_EDGES)), f"over {_EDGES[-1]}"]
+    rows = [row_cells(name, [f"{one[at]:,}" for one in counts]) for at, name in enumerate(names)]
+    caption = "Drugs by the number of records that have them."
+    table = scrolling_table("Frequency of drugs", caption, head_cells("Records", *columns), rows, frame="fit")
+    share = f"{top.sum() / used.sum():.0%} of {plural(int(used.sum()), 'prescription')}"
+    return f"<p>In the evaluated records, the {plural(len(top), 'drug')} prescribed most make {share}.</p>\n{table}"

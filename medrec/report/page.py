@@ -13,7 +13,7 @@ from medrec._io import atomic_write
 from medrec.metrics import OverlapCounts, compare, overlap_counts
 from medrec.report import contributions, marked_text
 from medrec.report.bands import prescription_bands, training_bands
-from medrec.report.cards import card_html
+from medrec.report.cards import card_html, frequency_html
 from medrec.report.drugs import drug_table, drugs_section
 from medrec.report.examples import RecordExample, examples_section
 from medrec.report.layout import layout_page
@@ -139,7 +139,7 @@ def write_report(
         sections.append(("interactions", "Drug–drug interactions", inner))
     if examples:
         sections.append(("records", "Worst and best records", examples_section(examples)))
-    sections.append(("data", "Data card", _data_section(true, groups, description)))
+    sections.append(("data", "Data card", _data_section(true, groups, description, train_counts)))
     if any(system.card for system in systems):
         sections.append(("model", "Model card", _model_section(systems, best)))
     sections.append(("limits", "Intended use and limits", LIMITS))
@@ -219,7 +219,7 @@ def _lead(
     )
 
 
-def _data_section(true: Any, groups: Any, description: Mapping[str, Any] | None) -> str:
+def _data_section(true: Any, groups: Any, description: Mapping[str, Any] | None, train_counts: Any) -> str:
     sizes = np.diff(true.indptr)
     if description is None:
         description = {
@@ -233,16 +233,8 @@ def _data_section(true: Any, groups: Any, description: Mapping[str, Any] | None)
     html = "".join(
         (f"<h3>{escape(head)}</h3>" if head else "") + card_html(one, head or "Data") for head, one in cards.items()
     )
-    used = np.sort(np.bincount(true.indices, minlength=true.shape[1]))[::-1]
-    if used.sum():
-        top = min(10, len(used))
-        html += (
-            f"<h3>How often drugs occur</h3><p>In the evaluated records, the {plural(top, 'drug')} prescribed most "
-            f"make {used[:top].sum() / used.sum():.0%} of {used.sum():,} prescriptions; "
-            f"{int((used == 0).sum()):,} of {plural(len(used), 'drug')} never occur, "
-            f"{int(((used > 0) & (used <= 5)).sum()):,} in one to five records.</p>"
-        )
-    return html
+    used = np.bincount(true.indices, minlength=true.shape[1])
+    return f"{html}<h3>How often drugs occur</h3>\n{frequency_html(used, train_counts)}"
 
 
 def _model_section(systems: Sequence[SystemResult], best: int) -> str:

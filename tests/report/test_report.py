@@ -145,7 +145,7 @@ def test_page_reads_for_people_who_cannot_see_or_point(written):
     assert len(page.all("title")) == 1 + len(plots)
     assert len(page.all("desc")) == len(plots)
     scrolling = [attrs for attrs in page.all("div") if attrs.get("class", "").split()[:1] == ["scroll"]]
-    assert len(scrolling) == len(page.all("table")) == 8
+    assert len(scrolling) == len(page.all("table")) == 9
     assert all(attrs["tabindex"] == "0" and attrs["aria-label"] for attrs in scrolling)
     assert "not medical advice" in text
     # no place-holder colour, and none that is right on one background only, is left in a plot
