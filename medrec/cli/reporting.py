@@ -38,7 +38,8 @@ class KeptFolds:
     def __call__(self, pipeline: Any, data: Dataset) -> Any:
         """Fit and keep."""
         fitted = self.fit(pipeline, data)
-        joblib.dump(fitted, self._path(data))
+        if self.folder.exists():  # not on another machine of a cluster
+            joblib.dump(fitted, self._path(data))
         return fitted
 
     def of(self, data: Dataset) -> Any | None:
