@@ -127,6 +127,7 @@ def figures_of(parsed: Any, data: Dataset, graph: DDIGraph | None, tested: Teste
 
 def write_page(parsed: Any, data: Dataset, graph: DDIGraph | None, tested: Tested, seconds: float) -> None:
     """The page of ``--report``."""
+    note("writing the page")
     truth = tested.truth
     card = model_card(tested.pipeline, name=parsed.model, protocol=tested.protocol, **{SECONDS: seconds})
     system = SystemResult(parsed.model, *tested.result, seconds, card)

@@ -102,4 +102,6 @@ def frontier_of(graph: DDIGraph | None, truth: Dataset, system: SystemResult) ->
     before = system.sets_unfiltered[rows]
     if not graph.count_pairs(before).any():
         return None
-    return ddi_frontier(system.scores[rows], truth.Y[rows], graph, Z=before)
+    table = ddi_frontier(system.scores[rows], truth.Y[rows], graph, Z=before)
+    table.attrs["records"] = len(rows)
+    return table

@@ -8,7 +8,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from medrec.report.frontier import frontier_plot
-from medrec.report.tables import head_cells, language, number, scrolling_table
+from medrec.report.tables import head_cells, language, number, plural, scrolling_table
 from medrec.safety import DDIGraph
 from medrec.safety.severity import severity_name
 
@@ -74,7 +74,10 @@ def pairs_html(table: pd.DataFrame, model: str) -> str:
 
 
 def frontier_html(table: pd.DataFrame, model: str) -> str:
-    """The frontier of :func:`medrec.report.ddi_frontier` as a plot, its numbers folded below."""
+    """The frontier of :func:`medrec.report.ddi_frontier` as a plot, its numbers folded below.
+
+    ``attrs["records"]``, where it is there, says of how many records it was made.
+    """
     rows = []
     for row in table.to_dict("records"):
         cells = [f"{row['ddi_rate']:.2%}", number(row["jaccard"], 4), number(row["f1"], 4), f"{row['removed']:,}"]
@@ -87,6 +90,8 @@ def frontier_html(table: pd.DataFrame, model: str) -> str:
         f"What fewer interactions cost {escape(model)}: to the left safer, to the top nearer to what was prescribed. "
         f"Ways to get there: {known}. Dashed: what was prescribed. Sets before any filter are at the right end."
     )
+    if "records" in table.attrs:
+        text += f" Made from {plural(table.attrs['records'], 'record')}."
     return (
         f"<figure><figcaption><h3>What safety costs</h3><p>{text}</p></figcaption>\n{frontier_plot(table)}\n"
         f"<details><summary>The numbers</summary>{numbers}</details></figure>\n"
