@@ -71,6 +71,13 @@ def build_parser() -> argparse.ArgumentParser:
     held_out.add_argument("--test", metavar="SOURCE", help="records to test on, instead of folds")
     evaluate.add_argument("--out", metavar="FILE", help="JSON file for the figures")
     evaluate.add_argument("--report", metavar="FILE", help="HTML page to write")
+    evaluate.add_argument(
+        "--examples",
+        type=_natural,
+        default=3,
+        metavar="N",
+        help="worst and best records that the page quotes and explains, N each; 0 for no record's text [%(default)s]",
+    )
     _add_fit_options(evaluate)
 
     score = _add(commands, "score", "score predictions that are in a file")

@@ -13,7 +13,7 @@ from medrec.cli.predict import check_schema
 from medrec.cli.tables import print_table
 from medrec.datasets import Dataset
 from medrec.explain import Explanation, RecordExplainer, write_explanations
-from medrec.explain.explanation import short_table
+from medrec.report.contributions import short_table
 
 MOST = 12
 """Rows of the table of one drug; the others are one row."""
