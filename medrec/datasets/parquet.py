@@ -29,8 +29,8 @@ class ParquetRecords:
 
     Every file has the columns ``id``, ``patient`` and ``drugs`` (a list of names) and one for each column of the
     schema: texts, categories and dates as strings, numbers as float64, codes and dialogues as lists of strings,
-    evidence as lists of pairs. The first line of ``read_jsonl``'s format, JSON with ``schema`` and ``drugs``, stands in the
-    file's metadata under the key ``medrec``, the same in all files. A column may be left out (missing in
+    evidence as lists of pairs. The first line of ``read_jsonl``'s format, JSON with ``schema`` and ``drugs``, stands in
+    the file's metadata under the key ``medrec``, the same in all files. A column may be left out (missing in
     all records), ``id`` (then its place, ``FILE:ROW``), ``patient`` (then a patient of its own) and ``drugs``
     (then none), too.
 
@@ -240,7 +240,7 @@ def table_of(dataset: Dataset) -> Any:
     for column, kind in dataset.schema.items():
         values = dataset.records[column].tolist()
         fields.append((column, types.get(kind, pa.string())))
-        columns.append([None if is_blank(value) and kind in ("number", "text") else value for value in values])
+        columns.append(values if kind in types and kind != "number" else [None if is_blank(v) else v for v in values])
     fields.append(("drugs", strings))
     columns.append(drugs)
     schema = pa.schema(fields, metadata={_KEY: json.dumps(header_of(dataset), ensure_ascii=False).encode()})
