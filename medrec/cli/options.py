@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 from medrec._checks import InputError
 from medrec.cli import UsageError
 from medrec.cli.messages import note
-from medrec.datasets import Dataset, load
+from medrec.datasets import Dataset, ParquetRecords, load
 from medrec.datasets.sources import FORMATS
 from medrec.recommenders import make_recommender
 from medrec.safety import DDIFilter, DDIGraph
@@ -61,7 +61,7 @@ def read_labelled(source: str, masks: str | None = None, read: Sequence[str] = (
     return data
 
 
-def read_graph(path: str | None, data: Dataset, source: str) -> DDIGraph | None:
+def read_graph(path: str | None, data: Dataset | ParquetRecords, source: str) -> DDIGraph | None:
     """The interactions of ``--ddi``, else those that came with the data of ``source``, in label order."""
     if path is None:
         try:
@@ -86,7 +86,7 @@ def read_graph(path: str | None, data: Dataset, source: str) -> DDIGraph | None:
     return graph
 
 
-def make_pipeline(parsed: Any, data: Dataset, graph: DDIGraph | None) -> Pipeline:
+def make_pipeline(parsed: Any, data: Dataset | ParquetRecords, graph: DDIGraph | None) -> Pipeline:
     """The Pipeline that ``fit`` and ``evaluate`` are asked for."""
     limit = None
     if graph is not None:
