@@ -8,7 +8,7 @@ from medrec._version import __version__
 
 SOURCES = (
     "SOURCE is FORMAT:PATH - cdrugred:FILE, dialmed:FILE, jsonl:FILE, arff:FILE, codiesp:FILE, uci-diabetes:FILE, "
-    "mimic:DIR, gamenet:DIR, or synthetic:records=2000,seed=0 for generated records."
+    "mimic:DIR, gamenet:DIR, parquet:DIR, or synthetic:records=2000,seed=0 for generated records."
 )
 MODELS = ("binary-relevance", "chain", "neighbors", "prior", "stacked", "stacked-binary-relevance")
 BASES = ("logistic", "svm", "online", "lightgbm", "lightgbm-fast", "xgboost", "xgboost-fast")
@@ -22,7 +22,7 @@ DECISIONS = (
     "cardinality",
     "top-k",
 )
-FORMATS = ("chip2025", "jsonl", "csv")
+FORMATS = ("chip2025", "jsonl", "csv", "parquet")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -59,8 +59,15 @@ def build_parser() -> argparse.ArgumentParser:
     predict = _add(commands, "predict", "recommend drugs for records")
     predict.add_argument("--model", required=True, metavar="MODEL", help="file that medrec fit wrote")
     predict.add_argument("--data", required=True, metavar="SOURCE", help="records")
-    predict.add_argument("--out", required=True, metavar="FILE", help="file to write")
-    predict.add_argument("--format", choices=FORMATS, default="chip2025", help="of the file [%(default)s]")
+    predict.add_argument(
+        "--out", required=True, metavar="FILE", help="file to write; with --format parquet a new folder"
+    )
+    predict.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="chip2025",
+        help="of the file; parquet takes parquet:DIR of any size, block by block [%(default)s]",
+    )
     predict.add_argument("--top-k", type=_positive, metavar="K", help="the K best drugs instead of the decided set")
     _add_masks(predict)
 
@@ -82,7 +89,12 @@ def build_parser() -> argparse.ArgumentParser:
 
     score = _add(commands, "score", "score predictions that are in a file")
     score.add_argument("--truth", required=True, metavar="SOURCE", help="records with their drugs")
-    score.add_argument("--pred", required=True, metavar="FILE", help="predictions: chip2025 JSON, jsonl or csv")
+    score.add_argument(
+        "--pred",
+        required=True,
+        metavar="FILE",
+        help="predictions: chip2025 JSON, jsonl, csv, or a folder of --format parquet",
+    )
     score.add_argument(
         "--preset", action="append", metavar="NAME", help="whose definition of the metrics; repeatable [chip2025]"
     )
@@ -121,9 +133,12 @@ def build_parser() -> argparse.ArgumentParser:
     describe = _add(actions, "describe", "say what is in a source")
     describe.add_argument("data", metavar="SOURCE")
     _add_masks(describe)
-    make = _add(actions, "make", "write generated records in the CDrugRed layout")
+    make = _add(actions, "make", "write generated records in the CDrugRed layout, or as partitioned Parquet")
     make.add_argument("--out", required=True, metavar="DIR", help="folder to write to")
     make.add_argument("--records", type=_positive, default=6000, metavar="N", help="records [%(default)s]")
+    make.add_argument(
+        "--format", choices=("cdrugred", "parquet"), default="cdrugred", help="parquet makes any number [%(default)s]"
+    )
     make.add_argument("--seed", type=_natural, default=0, metavar="N", help="[%(default)s]")
 
     fetch = _add(

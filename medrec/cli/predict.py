@@ -16,10 +16,14 @@ from medrec.cli.models import read_model, use_of_model
 from medrec.cli.options import read_source
 from medrec.datasets import Dataset
 from medrec.decision.sets import sort_falling, take_best
+from medrec.recommenders import predict_parquet
 
 
 def run(parsed: Any) -> None:
     """Recommend drugs for records and write them."""
+    if parsed.format == "parquet":
+        predict_by_block(parsed)
+        return
     check_writable(parsed.out)
     pipeline = read_model(parsed.model)
     data = read_source(parsed.data, parsed.masks, parsed.read)
@@ -28,6 +32,17 @@ def run(parsed: Any) -> None:
     with atomic_write(parsed.out) as file:
         WRITERS[parsed.format](file, data.ids, sets, scores, pipeline[-1].drug_names_)
     note(f"{parsed.out}: {sets.nnz} drugs for {sets.shape[0]} records")
+
+
+def predict_by_block(parsed: Any) -> None:
+    """Recommend drugs for partitioned records of any number, and write a folder."""
+    if not parsed.data.startswith("parquet:") or parsed.top_k is not None or parsed.masks or parsed.read:
+        raise UsageError(
+            f"--format parquet is for parquet:DIR, without --top-k, --masks and --read; got {parsed.data}. "
+            f"Take another --format"
+        )
+    paths = predict_parquet(parsed.model, parsed.data.partition(":")[2], parsed.out, verbose=True)
+    note(f"{parsed.out}: {len(paths)} files")
 
 
 def recommend(pipeline: Any, data: Dataset, top_k: int | None, path: Any) -> tuple[sp.csr_matrix, np.ndarray]:
