@@ -61,7 +61,7 @@ def main():
         print(json.dumps(measure(json.loads(parsed.cell[0]))))
         return 0
     if parsed.smoke:
-        parsed.records = [300, 900]
+        parsed.records = [200, 500]
     with nullcontext(parsed.work) if parsed.work else tempfile.TemporaryDirectory() as work:
         return run(parsed, Path(work))
 
