@@ -250,8 +250,8 @@ def test_a_configuration_that_kills_its_process_is_given_up():
 
 
 def test_a_resumed_study_is_the_study_that_never_stopped(tmp_path):
-    whole = toy_tune(trials=14, storage=url(tmp_path, "whole"))
-    for trials in (1, 5, 14):
+    whole = toy_tune(trials=12, storage=url(tmp_path, "whole"))
+    for trials in (1, 5, 12):
         log = []
         parts = toy_tune(trials=trials, storage=url(tmp_path, "parts"), log=log, refit=False)
         assert len(parts.trials) == trials
