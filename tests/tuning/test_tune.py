@@ -315,6 +315,22 @@ def test_an_interrupt_leaves_a_whole_study_and_is_made_up_for(tmp_path, kind, at
     assert result.trials.loc[at, ["x", "k", "pair"]].to_dict() == begun
 
 
+def test_a_trial_that_another_process_took_for_dead_is_tried_again(tmp_path):
+    calls = []
+
+    def slow(pipeline, records, Y):
+        calls.append(dict(pipeline.options))
+        if len(calls) == 8:  # in the third trial, which somebody else marks as failed meanwhile
+            optuna.load_study(study_name="medrec", storage=url(tmp_path)).tell(2, state=optuna.trial.TrialState.FAIL)
+        return metric(pipeline, records, Y)
+
+    result = toy_tune(trials=5, metric=slow, storage=url(tmp_path))
+    assert result.notes == ("trial 2 gave no sign of life for so long that another process tried it again",)
+    assert len(result.trials) == 5
+    assert result.trials["trial"].tolist() == [0, 1, 3, 4, 5]
+    assert calls[6:11] == [calls[6]] * 5
+
+
 # ------------------------------------------------------------------------------------------------ what it is held to
 
 
