@@ -283,6 +283,7 @@ def measure(name: str, base: str, parts: list[Any], studies: Path, trials: int) 
     slug = name.lower().replace(", ", "-")
     values: dict[str, list[Any]] = {"default": [], "tuned": []}
     groups, inner, found = [], [], []
+    resumed = any(studies.glob(f"{slug}-*-of-{len(parts)}.db"))
     begun = time.process_time()
     for at, (train, test) in enumerate(parts):
         made = tune(
@@ -320,6 +321,7 @@ def measure(name: str, base: str, parts: list[Any], studies: Path, trials: int) 
         "parts": len(parts),
         "trials": trials,
         "CPU seconds": round(time.process_time() - begun),
+        "of a resumed run": resumed,
         "options": found,
     }
 
