@@ -180,7 +180,7 @@ def kill(folder: Path, smoke: bool, wrong: list[str]) -> list[dict[str, Any]]:
         begun = time.monotonic()
         while sum(fits(log).values()) == lines and process.poll() is None and time.monotonic() - begun < 120:
             time.sleep(0.02)  # imports cost seconds, in which there is nothing to lose
-        wait = rng.uniform(0, 0.5 if smoke else 4.0)
+        wait = rng.uniform(0, 0.5 if smoke else 6.0)
         time.sleep(wait)
         ended = process.poll() is not None
         process.send_signal(signal.SIGKILL)
@@ -283,6 +283,7 @@ def measure(name: str, base: str, parts: list[Any], studies: Path, trials: int) 
     slug = name.lower().replace(", ", "-")
     values: dict[str, list[Any]] = {"default": [], "tuned": []}
     groups, inner, found = [], [], []
+    resumed = any(studies.glob(f"{slug}-*-of-{len(parts)}.db"))
     begun = time.process_time()
     for at, (train, test) in enumerate(parts):
         made = tune(
@@ -320,6 +321,7 @@ def measure(name: str, base: str, parts: list[Any], studies: Path, trials: int) 
         "parts": len(parts),
         "trials": trials,
         "CPU seconds": round(time.process_time() - begun),
+        "of a resumed run": resumed,
         "options": found,
     }
 
