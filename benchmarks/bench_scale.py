@@ -32,7 +32,7 @@ from common import Cells, peak_memory, show
 import medrec
 from medrec.datasets import ParquetRecords, write_generated
 from medrec.datasets.generated_parquet import generated_block
-from medrec.metrics import evaluate, evaluate_parquet
+from medrec.metrics import evaluate, evaluate_parquet, overlap_counts
 from medrec.metrics.tables import parquet_files
 from medrec.recommenders import LinearBase, fit_parquet, make_recommender, predict_parquet
 
@@ -85,6 +85,7 @@ def run(parsed, work):
     work.mkdir(parents=True, exist_ok=True)
     small, large = BLOCKS if not parsed.smoke else (64, 256)
     rows, wrong = [], []
+    cell("warm-up", step="warm", n=300, rows=64)
     for n in parsed.records:
         data = work / f"{parsed.columns}-{n}"
         found = {"generate": cell(f"{n:,}: generate", data, step="generate", n=n)}
@@ -208,6 +209,17 @@ def generate(what):
     return {"note": f"{sum(path.stat().st_size for path in paths) / 2**20:.0f} MiB in {len(paths)} files"}
 
 
+def warm(what):
+    """Every step on a few records, so that what is compiled is compiled before anything is measured."""
+    few = {**what, "smoke": True, "work": tempfile.mkdtemp(prefix="warm-", dir=what["work"])}
+    for step in (generate, fit, predict, score):
+        step(few)
+    sets = np.random.default_rng(0).random((2**17, 64)) < 0.1
+    overlap_counts(sets, sets)
+    shutil.rmtree(few["work"])
+    return {}
+
+
 def make_pipeline(what, base="online", hashed=True, **options):
     """The unfitted model."""
     records = ParquetRecords(place(what))
@@ -324,6 +336,7 @@ def quality(what):
 
 
 STEP = {
+    "warm": warm,
     "generate": generate,
     "fit": fit,
     "predict": predict,

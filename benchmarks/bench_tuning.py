@@ -43,7 +43,6 @@ N_SPLITS = 3
 SMALL = "synthetic:records=60,seed=0"
 GAIN = (
     ("enron, logistic", "arff:mulan/enron/enron-{}.arff.gz", "logistic"),
-    ("enron, lightgbm-fast", "arff:mulan/enron/enron-{}.arff.gz", "lightgbm-fast"),
     ("DialMed, logistic", "dialmed:dialmed/dev.txt", "logistic"),
 )
 """Name, source below the data folder (with the part, where the parts are official), and base."""

@@ -6,6 +6,9 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+LONGEST = 500
+"""Characters of a message, which is for reading; the middle of a longer one is left out."""
+
 
 class InputError(ValueError):
     """Refused input: one line that names file, line, rule and cure.
@@ -26,8 +29,14 @@ class InputError(ValueError):
     """
 
     def __init__(self, message: str, *, path: Any = None, line: int | None = None) -> None:
-        where = "" if path is None else f"{path}:{line}: " if line is not None else f"{path}: "
-        super().__init__(where + " ".join(str(message).split()))
+        file = str(path)
+        file = file if file.strip() and file.isprintable() else repr(file)
+        file = file if len(file) <= LONGEST else f"…{file[-LONGEST:]}"
+        where = "" if path is None else f"{file}:{line}: " if line is not None else f"{file}: "
+        text = " ".join(str(message).split())
+        if len(text) > LONGEST:  # what came may be anything
+            text = f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
+        super().__init__(where + text)
         self.path = path
         self.line = line
 

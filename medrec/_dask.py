@@ -1,15 +1,27 @@
 """Tasks on a Dask cluster that come out the same when workers die in the middle."""
 
+import asyncio
+import concurrent.futures
+import logging
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from joblib import cpu_count, parallel_config
+
 from medrec._optional import import_optional
 from medrec._parallel import alone
 
+SLOW = (TimeoutError, asyncio.TimeoutError, concurrent.futures.TimeoutError)
+"""What waiting raises; from Python 3.11 on all the same."""
+WORKER_DIED = (*SLOW, asyncio.CancelledError, concurrent.futures.CancelledError, OSError)
+"""What sending raises where a worker dies."""
 POLL = 0.5
 """Seconds between two looks at the workers while nothing comes back."""
+GRACE = 45.0
+"""Seconds that tasks have to end by themselves when one that they talk to has died."""
 TRIES = 5
 """Times that shared data may be lost with all workers that held it."""
 
@@ -20,33 +32,37 @@ def spread(
     items: Sequence[Any],
     shared: Sequence[Any] = (),
     *,
-    patience: float = 10.0,
+    patience: float = 60.0,
     track: Callable[[Iterable[Any]], Iterable[Any]] = iter,
 ) -> list[Any]:
     """``function(item, *shared)`` of every item on the workers of a cluster.
 
     A task whose worker dies is run again by another one. joblib's own Dask backend puts large arguments on a single
     worker, and with that worker all tasks are lost; here every worker gets them, and where all that have them die they
-    are sent again, with the tasks that are not done.
+    are sent again, with the tasks that are not done. (Dask's ``scatter(broadcast=True)`` waits for ever where a worker
+    dies before it has them.)
 
     Parameters
     ----------
     client : distributed.Client
     function, items, shared, track
         As in :func:`medrec._parallel.side_by_side`.
-    patience : float, default=10.0
+    patience : float, default=60.0
         Seconds to wait for a worker where there is none.
 
     Raises
     ------
-    RuntimeError
+    ConnectionError
         When no worker is left, or every worker that takes a certain task dies.
     """
     results: dict[int, Any] = {}
     ticks = iter(track(range(len(items))))
     for _ in range(TRIES):
         wait_for_workers(client, patience)
-        held = [one if one is None else client.scatter([one], broadcast=True, hash=False)[0] for one in shared]
+        try:
+            held = [one if one is None else send(client, one, everywhere=True) for one in shared]
+        except WORKER_DIED:
+            continue
         futures = {
             client.submit(
                 alone, function, item, *held, pure=False, key=f"{_name(function)}-{at}-{time.monotonic_ns()}"
@@ -63,7 +79,38 @@ def spread(
         if len(results) == len(items):
             next(ticks, None)
             return [results[at] for at in range(len(items))]
-    raise RuntimeError(f"Dask: the data of {_name(function)} were lost {TRIES} times with all workers that held them.")
+    raise ConnectionError(
+        f"Dask: the data of {_name(function)} were lost {TRIES} times with all workers that held them."
+    )
+
+
+def send(client: Any, one: Any, *, everywhere: bool = False) -> Any:
+    """A future of data sent to a worker, from which others fetch them; ``everywhere`` waits until all have.
+
+    Raises
+    ------
+    TimeoutError, CancelledError or OSError
+        When a worker died meanwhile.
+    """
+    before = client.nthreads()
+    coroutine = client.scatter([one], hash=False, asynchronous=True)
+    sending = asyncio.run_coroutine_threadsafe(coroutine, client.loop.asyncio_loop)
+    grace = 10
+    while True:
+        try:
+            held = sending.result(timeout=POLL)[0]
+            break
+        except SLOW:
+            grace -= not set(before) <= set(client.nthreads())
+            if not grace:
+                sending.cancel()
+                raise
+    if not everywhere:
+        return held
+    copies = {client.submit(fetch, held, workers=[address], pure=False): address for address in before}
+    while any(one.status == "pending" and address in client.nthreads() for one, address in copies.items()):
+        time.sleep(POLL / 20)
+    return held
 
 
 def finished(client: Any, futures: dict[Any, int], patience: float) -> Iterator[tuple[int, Any]]:
@@ -71,14 +118,14 @@ def finished(client: Any, futures: dict[Any, int], patience: float) -> Iterator[
 
     Raises
     ------
-    RuntimeError
+    ConnectionError
         As :func:`spread`; what a task raised is raised here.
     """
     from distributed import CancelledError, KilledWorker, wait
 
     left, seen = set(futures), time.monotonic()
     while left:
-        with suppress(TimeoutError, CancelledError), client.as_current():
+        with suppress(*SLOW, CancelledError), client.as_current():
             wait(list(left), timeout=POLL, return_when="FIRST_COMPLETED")
         done = [future for future in left if future.status != "pending"]
         if client.nthreads():
@@ -91,13 +138,13 @@ def finished(client: Any, futures: dict[Any, int], patience: float) -> Iterator[
                 continue
             try:
                 result = future.result(timeout=60 * POLL)
-            except TimeoutError:  # its worker died with it, and it is on its way again
+            except SLOW:  # its worker died with it, and it is on its way again
                 continue
             except CancelledError:
                 left.discard(future)
                 continue
             except KilledWorker as error:
-                raise RuntimeError(
+                raise ConnectionError(
                     f"Dask: every worker that took {error.task} died, most likely for want of memory: {error}"
                 ) from None
             left.discard(future)
@@ -118,7 +165,7 @@ def together(client: Any, function: Callable[..., Any], work: dict[str, tuple[An
     Returns
     -------
     list or None
-        Results in the order of ``work``; None where a worker died, after the others are free again.
+        Results in the order of ``work``; None where a worker died, when the others are free again or ``GRACE`` is over.
     """
     from distributed import CancelledError, wait
 
@@ -127,11 +174,16 @@ def together(client: Any, function: Callable[..., Any], work: dict[str, tuple[An
         client.submit(function, *arguments, workers=[address], pure=False): address
         for address, arguments in work.items()
     }
+    whole = time.monotonic()
     try:
         while True:
-            with suppress(TimeoutError, CancelledError), client.as_current():
+            with suppress(*SLOW, CancelledError), client.as_current():
                 wait(list(futures), timeout=POLL, return_when="FIRST_COMPLETED")
             there = client.nthreads()
+            if set(work) <= set(there):
+                whole = time.monotonic()
+            elif time.monotonic() - whole > GRACE:
+                return None
             left = [one for one, address in futures.items() if one.status == "pending" and address in there]
             if not left:
                 break
@@ -139,7 +191,7 @@ def together(client: Any, function: Callable[..., Any], work: dict[str, tuple[An
                 time.sleep(POLL / 10)
         states = {future.status for future in futures}
         if states == {"finished"}:
-            with suppress(TimeoutError, CancelledError):
+            with suppress(*SLOW, CancelledError):
                 return [future.result(timeout=60 * POLL) for future in futures]
             return None  # the worker of a result died with it
         if states & {"pending", "cancelled", "lost"} or _processes(client, work) != before:
@@ -151,12 +203,14 @@ def together(client: Any, function: Callable[..., Any], work: dict[str, tuple[An
 
 def _processes(client: Any, addresses: Iterable[str]) -> dict[str, int]:
     """The process of each worker; of those that do not answer none."""
-    import os
-
     there = client.nthreads()
     asked = [address for address in addresses if address in there]
     found = client.run(os.getpid, workers=asked, on_error="ignore") if asked else {}
     return {address: process for address, process in found.items() if isinstance(process, int)}
+
+
+def fetch(*data: Any) -> None:
+    """A task that has a worker fetch what it is given."""
 
 
 def wait_for_workers(client: Any, patience: float) -> list[str]:
@@ -169,11 +223,10 @@ def wait_for_workers(client: Any, patience: float) -> list[str]:
     return there
 
 
-def no_workers(patience: float) -> RuntimeError:
+def no_workers(patience: float) -> ConnectionError:
     """What is said where no worker is left."""
-    return RuntimeError(
-        f"Dask: the cluster has had no worker for {patience:g} s. Start workers (dask worker ADDRESS) and call again; "
-        f"joblib.parallel_config('dask', wait_for_workers_timeout=SECONDS) waits longer."
+    return ConnectionError(
+        f"Dask: the cluster has had no worker for {patience:g} s. Start workers (dask worker ADDRESS) and call again."
     )
 
 
@@ -197,9 +250,8 @@ def connected(address: str | None) -> Iterator[None]:
     if address is None:
         yield
         return
+    dask = import_optional("dask", feature="Dask clusters", extra="dask")
     distributed = import_optional("distributed", feature="Dask clusters", extra="dask")
-    from joblib import cpu_count, parallel_config
-
     kind, _, count = address.partition(":")
     if kind != "local":
         try:
@@ -213,9 +265,18 @@ def connected(address: str | None) -> Iterator[None]:
         return
     if count and not (count.isdecimal() and int(count)):
         raise ValueError(f"Dask: local:N needs a number of workers of at least 1; got {address!r}.")
-    options: dict[str, Any] = {"threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}
+    n_workers = int(count or cpu_count())
     with (
-        distributed.LocalCluster(n_workers=int(count or cpu_count()), host="127.0.0.1", **options) as workers,
+        # A worker that dies again within this time, 15 s by default, would be given up.
+        dask.config.set({"distributed.deploy.lost-worker-timeout": "1h"}),
+        distributed.LocalCluster(
+            n_workers=n_workers,
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address=":0",
+            silence_logs=logging.CRITICAL,
+        ) as workers,
         distributed.Client(workers, set_as_default=False) as client,
         parallel_config(backend="dask", client=client),
     ):

@@ -1,12 +1,13 @@
 """Files: written whole or not at all, read without running anything that stands in them."""
 
 import errno
-import io
+import hashlib
 import json
 import os
 import platform
 import stat
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -110,13 +111,10 @@ def _permissions(target: Path) -> int:
     return 0o666 & ~umask
 
 
-FORMAT = 1
+FORMAT = 2
 """Version of the model file's layout; it changes when older readers could not read it."""
-
-MAX_MANIFEST = 2**20
-"""Bytes of manifest.json at most."""
-MAX_UNPACKED = 2**30
-"""Bytes that a model of any size may unpack to; a larger one by 200 times its size, far beyond what arrays do."""
+READ = (1, 2)
+"""Layouts that are read; 1 had no checksum."""
 
 TRUSTED = (
     "scipy.sparse._csr.csr_matrix",
@@ -165,7 +163,8 @@ TRUSTED = (
 def save(model: Any, path: str | os.PathLike[str], /, **manifest: Any) -> None:
     """Write a fitted model to one file; ``load`` reads it without executing anything in it.
 
-    The file is a zip of ``manifest.json`` (versions, and what the caller adds) and ``model.skops``.
+    The file is a zip of ``manifest.json`` (versions, the checksum of the model, and what the caller adds) and
+    ``model.skops``.
 
     Parameters
     ----------
@@ -183,9 +182,13 @@ def save(model: Any, path: str | os.PathLike[str], /, **manifest: Any) -> None:
     """
     import skops.io
 
+    from medrec._archive import check_inner
+
     try:
         blob = skops.io.dumps(model, compression=zipfile.ZIP_DEFLATED, compresslevel=1)
         strange = sorted(set(skops.io.get_untrusted_types(data=blob)) - set(TRUSTED))
+        if not strange:
+            check_inner(blob)
     except Exception as error:  # skops raises what the object's own state raises
         raise InputError(f"model cannot be saved: {error}", path=path) from error
     if strange:
@@ -193,7 +196,8 @@ def save(model: Any, path: str | os.PathLike[str], /, **manifest: Any) -> None:
             f"model holds {strange[0]}, which loading would refuse; use scikit-learn's or medrec's types",
             path=path,
         )
-    facts = {"medrec": __version__, "format": FORMAT, "versions": library_versions(), **manifest}
+    digest = hashlib.sha256(blob).hexdigest()
+    facts = {**manifest, "medrec": __version__, "format": FORMAT, "sha256": digest, "versions": library_versions()}
     with atomic_write(path, "wb") as file, zipfile.ZipFile(file, "w") as archive:
         archive.writestr("manifest.json", json.dumps(facts, ensure_ascii=False, indent=1))
         archive.writestr("model.skops", blob)
@@ -202,36 +206,52 @@ def save(model: Any, path: str | os.PathLike[str], /, **manifest: Any) -> None:
 def load(path: str | os.PathLike[str]) -> Any:
     """Read a model that ``save`` wrote.
 
-    Nothing in the file is executed: a type that is not known to be harmless is refused, and so is a pickle.
+    Nothing in the file is executed. What is damaged by accident is found by its checksum before it is read. Of a file
+    that a stranger made, every type must be known to be harmless, nothing may unpack to more than arrays do, indices
+    must lie within their arrays, and the text of every booster must be one that its library can read: so the worst
+    that such a file can do is to be refused, or to score as its author liked. (Classifiers of scikit-learn that you
+    brought to ``MultiLabelAdapter`` or as a base are as safe as skops makes them; trees and libsvm are refused.)
 
     Parameters
     ----------
     path : path-like
         The model file.
 
+    Warns
+    -----
+    UserWarning
+        When it was written with another minor version of scikit-learn, which promises no equal scores then.
+
     Raises
     ------
     InputError
-        When the file is missing, damaged, no medrec model, of another format, or holds unknown types.
+        When the file is missing, damaged, no medrec model, of a newer format, or holds unknown types.
     """
     import skops.io
+    from sklearn.exceptions import InconsistentVersionWarning
     from skops.io.exceptions import UntrustedTypesFoundException
 
-    read_manifest(path)
+    from medrec._archive import DamageError, check_inner
+    from medrec._loaded import check_loaded
+
+    facts, blob = _read(path)
+    if facts["format"] > 1 and hashlib.sha256(blob).hexdigest() != facts.get("sha256"):
+        raise InputError("is damaged (its checksum is another); copy or fit it again", path=path)
     try:
-        with zipfile.ZipFile(path) as archive:
-            blob = archive.read("model.skops")
-        with zipfile.ZipFile(io.BytesIO(blob)) as parts:
-            unpacked = sum(part.file_size for part in parts.infolist())
-        if unpacked > max(MAX_UNPACKED, 200 * len(blob)):
-            raise InputError(f"would unpack to {unpacked / 2**30:.0f} GiB, which no model does; refused", path=path)
-        return skops.io.loads(blob, trusted=list(TRUSTED))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", InconsistentVersionWarning)  # one for each part; we say it once
+            check_inner(blob)
+            model = skops.io.loads(blob, trusted=list(TRUSTED))
+            check_loaded(model)
     except UntrustedTypesFoundException as error:
-        raise InputError(f"holds types that are not trusted, and was refused: {error}", path=path) from error
-    except InputError:
-        raise
+        raise InputError(f"holds types that are not trusted, and was refused: {error!s:.400}", path=path) from error
+    except DamageError as error:
+        raise InputError(f"was refused: {error}; name a file that medrec fit wrote", path=path) from error
     except Exception as error:  # any damage shows itself as whatever the parser met
-        raise InputError(f"is damaged ({type(error).__name__}: {error}); copy or fit it again", path=path) from error
+        what = str(error) if type(error) is ValueError else f"{type(error).__name__}: {error}"
+        raise InputError(f"is damaged ({what:.400}); copy or fit it again", path=path) from error
+    _warn_of_versions(facts, path)
+    return model
 
 
 def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -240,35 +260,62 @@ def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
     Raises
     ------
     InputError
-        When the file is missing, no medrec model, or of another format.
+        When the file is missing, no medrec model, or of a newer format.
     """
+    return _read(path)[0]
+
+
+def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], bytes]:
+    """The manifest of a model file, and the model as skops wrote it."""
+    from medrec._archive import DamageError, read_outer
+
     try:
         with open(path, "rb") as file:
             start = file.read(4)
+            if start[:2] == b"PK" and not zipfile.is_zipfile(file):
+                raise InputError("is a damaged or cut-off model; copy it again", path=path)
+            if start[:2] != b"PK":
+                pickled = start[:1] == b"\x80"
+                kind = "a pickle, which could run anything and is never loaded" if pickled else "no medrec model"
+                raise InputError(f"is {kind}; write models with medrec.save or medrec fit", path=path)
+            manifest, blob = read_outer(file)
+            facts = json.loads(manifest)
+    except InputError:
+        raise
     except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror}); check the path", path=path) from error
-    if not zipfile.is_zipfile(path):
-        kind = "a pickle, which could run anything and is never loaded" if start[:1] == b"\x80" else "no medrec model"
-        kind = "a damaged or cut-off model; copy it again" if start[:2] == b"PK" else kind
-        raise InputError(f"is {kind}; write models with medrec.save or medrec fit", path=path)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if archive.getinfo("manifest.json").file_size > MAX_MANIFEST:
-                raise ValueError("manifest.json is too large")
-            facts = json.loads(archive.read("manifest.json"))
+        raise InputError(f"cannot be read ({error.strerror or error}); check the path", path=path) from error
+    except DamageError as error:
+        raise InputError(
+            f"is a zip file but no medrec model ({error}); name a file that medrec fit wrote", path=path
+        ) from error
     except Exception as error:  # any damage shows itself as whatever the parser met
         raise InputError(
-            "is a zip file but no medrec model (no readable manifest.json); name a file that medrec fit wrote",
-            path=path,
+            f"is damaged ({type(error).__name__}: {error!s:.200}); copy or fit it again", path=path
         ) from error
-    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
-        written = facts.get("medrec", "?") if isinstance(facts, dict) else "?"
+    written = facts.get("format") if isinstance(facts, dict) else None
+    if type(written) is not int or written < 1:
+        raise InputError("is a zip file but no medrec model (its manifest names no format)", path=path)
+    if written not in READ:
+        by = str(facts.get("medrec", "?"))[:40]
         raise InputError(
-            f"was written by medrec {written} in another format; this is medrec {__version__}. "
-            f"Fit it again, or pip install medrec=={written}",
+            f"was written by a newer medrec ({by}, format {written}); this is medrec {__version__}, which reads "
+            f"formats up to {FORMAT}. pip install --upgrade medrec, or fit it again",
             path=path,
         )
-    return facts
+    return facts, blob
+
+
+def _warn_of_versions(facts: dict[str, Any], path: Any) -> None:
+    versions = facts.get("versions")
+    wrote = versions.get("scikit-learn") if isinstance(versions, dict) else None
+    have = metadata.version("scikit-learn")
+    if isinstance(wrote, str) and wrote.split(".")[:2] != have.split(".")[:2]:
+        warnings.warn(
+            f"{path}: was written with scikit-learn {wrote:.20}, and this is {have}; scores may differ. "
+            f"Fit it again to be sure, or pip install scikit-learn=={wrote:.20}",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def library_versions() -> dict[str, str]:

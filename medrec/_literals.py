@@ -42,6 +42,7 @@ def write_literal(value: Any) -> str:
     text = value if isinstance(value, str) else repr(value)
     if isinstance(value, str) and read_literal(text) != value:
         text = repr(value)
-    if read_literal(text) != value:
+    again = read_literal(text)
+    if type(again) is not type(value) or again != value:
         raise ValueError(f"an option must be None, a number, a text or a tuple of them; got {value!r:.80}")
     return text

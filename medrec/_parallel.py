@@ -101,10 +101,11 @@ def side_by_side(
     if client is not None:
         from medrec._dask import spread
 
-        patience = get_active_backend()[0].wait_for_workers_timeout
-        return spread(client, function, items, shared, patience=patience or 0.0, track=track)
+        return spread(client, function, items, shared, track=track)
     if _client() is not None:
-        return in_threads(lambda item: function(item, *shared), track(items), n_jobs=n_jobs)
+        n_threads = threads(n_jobs)
+        with parallel_config(backend="threading"):  # so that nothing inside goes to the cluster
+            return in_threads(lambda item: function(item, *shared), track(items), n_jobs=n_threads)
     return Parallel(n_jobs=n_jobs)(delayed(function)(item, *shared) for item in track(items))
 
 

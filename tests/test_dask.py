@@ -1,5 +1,6 @@
 """Work on a Dask cluster of processes: the numbers of one process, also when a worker is killed in the middle."""
 
+import json
 import os
 import signal
 import time
@@ -16,6 +17,7 @@ from sklearn.tree import DecisionTreeClassifier
 from medrec import BinaryRelevanceRecommender, ChainRecommender, NeighborRecommender, StackedRecommender
 from medrec._dask import connected, spread
 from medrec._parallel import cluster, cores, side_by_side, threads
+from medrec.cli import main
 from medrec.datasets import load
 from medrec.recommenders import EstimatorBase, LightGBMBase, LinearBase, PairBooster, XGBoostBase, make_recommender
 from medrec.tuning import cross_decide
@@ -51,7 +53,7 @@ def client():
     """Two worker processes of one thread each, which come back when they die."""
     options = {"threads_per_worker": 1, "processes": True, "dashboard_address": ":0", "host": "127.0.0.1"}
     with (
-        dask.config.set({"distributed.scheduler.allowed-failures": 1}),
+        dask.config.set({"distributed.scheduler.allowed-failures": 1, "distributed.deploy.lost-worker-timeout": "1h"}),
         distributed.LocalCluster(n_workers=2, silence_logs=100, **options) as made,
         distributed.Client(made, set_as_default=False) as client,
     ):
@@ -126,7 +128,7 @@ def test_every_worker_killed_changes_nothing(workers, tmp_path):
     X, Y, groups = problem()
     one = BinaryRelevanceRecommender(EstimatorBase(TREE), cv=2).fit(X, Y, groups).predict_proba(X)
     flags = [str(tmp_path / f"died {at}") for at in range(2)]
-    with on(workers, wait_for_workers_timeout=60):
+    with on(workers):
         fitted = BinaryRelevanceRecommender(EstimatorBase(AllDie(flags)), cv=2).fit(X, Y, groups)
     assert all(Path(flag).exists() for flag in flags)
     np.testing.assert_array_equal(fitted.predict_proba(X), one)
@@ -235,13 +237,13 @@ def test_no_worker_is_left(tmp_path):
     with (
         distributed.LocalCluster(n_workers=0, silence_logs=100, **options) as made,
         distributed.Client(made, set_as_default=False) as client,
-        pytest.raises(RuntimeError, match=r"no worker for 0.3 s. Start workers \(dask worker ADDRESS\)"),
+        pytest.raises(ConnectionError, match=r"no worker for 0.3 s. Start workers \(dask worker ADDRESS\)"),
     ):
         spread(client, abs, [1], patience=0.3)
 
 
 def test_a_task_that_kills_every_worker_is_given_up(workers):
-    with pytest.raises(RuntimeError, match=r"every worker that took .* died, most likely for want of memory"):
+    with pytest.raises(ConnectionError, match=r"every worker that took .* died, most likely for want of memory"):
         spread(workers, kill_the_process, [0], patience=60.0)
 
 
@@ -261,3 +263,21 @@ def test_addresses(workers):
             pass
     with pytest.raises(ValueError, match="no Dask scheduler answers at 'nothing'"), connected("nothing"):
         pass
+
+
+def test_the_command_line_on_a_cluster(workers, tmp_path, capsys):
+    words = ["evaluate", "--data", "synthetic:records=60,seed=0", "--model", "prior", "--cv", "2"]
+    figures = {}
+    for name, more in {"one": [], "cluster": ["--dask", workers.scheduler.address]}.items():
+        assert main([*words, *more, "--out", str(tmp_path / name)]) == 0
+        figures[name] = json.loads((tmp_path / name).read_text(encoding="utf-8"))
+        del figures[name]["seconds"]
+    assert figures["one"] == figures["cluster"]
+    capsys.readouterr()
+    assert main([*words, "--dask", "local:0"]) == 1
+    assert (
+        "medrec: error: Dask: local:N needs a number of workers of at least 1; got 'local:0'" in capsys.readouterr().err
+    )
+    assert main(["fit", *words[1:5], "--out", str(tmp_path / "m"), "--dask", "nowhere"]) == 1
+    assert "no Dask scheduler answers at 'nowhere'" in capsys.readouterr().err
+    assert not (tmp_path / "m").exists()

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from medrec.cli.arguments import build_parser
+from medrec.cli.messages import one_line
 
 
 class UsageError(Exception):
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             run(parsed)
             sys.stdout.flush()
     except UsageError as error:
-        print(f"medrec {parsed.command}: {error}", file=sys.stderr)
+        print(f"medrec {parsed.command}:", one_line(error), file=sys.stderr)
         return 2
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -52,8 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "medrec: error: out of memory; use fewer records or a smaller --set features__max_features", file=sys.stderr
         )
         return 1
-    except (ValueError, OSError) as error:  # InputError is a ValueError
-        print("medrec: error:", " ".join(str(error).split()), file=sys.stderr)
+    except (ValueError, OSError, ImportError) as error:  # InputError is a ValueError; an extra may be absent
+        print("medrec: error:", one_line(error), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("medrec: interrupted", file=sys.stderr)

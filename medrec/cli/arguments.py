@@ -2,13 +2,13 @@
 
 import argparse
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from medrec._version import __version__
 
 SOURCES = (
     "SOURCE is FORMAT:PATH - cdrugred:FILE, dialmed:FILE, jsonl:FILE, arff:FILE, codiesp:FILE, uci-diabetes:FILE, "
-    "mimic:DIR, gamenet:DIR, or synthetic:records=2000,seed=0 for generated records."
+    "mimic:DIR, gamenet:DIR, parquet:DIR, or synthetic:records=2000,seed=0 for generated records."
 )
 MODELS = ("binary-relevance", "chain", "neighbors", "prior", "stacked", "stacked-binary-relevance")
 BASES = ("logistic", "svm", "online", "lightgbm", "lightgbm-fast", "xgboost", "xgboost-fast")
@@ -22,7 +22,14 @@ DECISIONS = (
     "cardinality",
     "top-k",
 )
-FORMATS = ("chip2025", "jsonl", "csv")
+FORMATS = ("chip2025", "jsonl", "csv", "parquet")
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, whatever came."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(" ".join(message.split()))
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -33,7 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
     >>> build_parser().parse_args(["fit", "--data", "jsonl:a.jsonl", "--out", "m"]).model
     'binary-relevance'
     """
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="medrec",
         description="The classic-ML baseline for medication recommendation and clinical coding.",
         epilog=SOURCES,
@@ -52,8 +59,15 @@ def build_parser() -> argparse.ArgumentParser:
     predict = _add(commands, "predict", "recommend drugs for records")
     predict.add_argument("--model", required=True, metavar="MODEL", help="file that medrec fit wrote")
     predict.add_argument("--data", required=True, metavar="SOURCE", help="records")
-    predict.add_argument("--out", required=True, metavar="FILE", help="file to write")
-    predict.add_argument("--format", choices=FORMATS, default="chip2025", help="of the file [%(default)s]")
+    predict.add_argument(
+        "--out", required=True, metavar="FILE", help="file to write; with --format parquet a new folder"
+    )
+    predict.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="chip2025",
+        help="of the file; parquet takes parquet:DIR of any size, block by block [%(default)s]",
+    )
     predict.add_argument("--top-k", type=_positive, metavar="K", help="the K best drugs instead of the decided set")
     _add_masks(predict)
 
@@ -64,11 +78,23 @@ def build_parser() -> argparse.ArgumentParser:
     held_out.add_argument("--test", metavar="SOURCE", help="records to test on, instead of folds")
     evaluate.add_argument("--out", metavar="FILE", help="JSON file for the figures")
     evaluate.add_argument("--report", metavar="FILE", help="HTML page to write")
+    evaluate.add_argument(
+        "--examples",
+        type=_natural,
+        default=3,
+        metavar="N",
+        help="worst and best records that the page quotes and explains, N each; 0 for no record's text [%(default)s]",
+    )
     _add_fit_options(evaluate)
 
     score = _add(commands, "score", "score predictions that are in a file")
     score.add_argument("--truth", required=True, metavar="SOURCE", help="records with their drugs")
-    score.add_argument("--pred", required=True, metavar="FILE", help="predictions: chip2025 JSON, jsonl or csv")
+    score.add_argument(
+        "--pred",
+        required=True,
+        metavar="FILE",
+        help="predictions: chip2025 JSON, jsonl, csv, or a folder of --format parquet",
+    )
     score.add_argument(
         "--preset", action="append", metavar="NAME", help="whose definition of the metrics; repeatable [chip2025]"
     )
@@ -107,9 +133,12 @@ def build_parser() -> argparse.ArgumentParser:
     describe = _add(actions, "describe", "say what is in a source")
     describe.add_argument("data", metavar="SOURCE")
     _add_masks(describe)
-    make = _add(actions, "make", "write generated records in the CDrugRed layout")
+    make = _add(actions, "make", "write generated records in the CDrugRed layout, or as partitioned Parquet")
     make.add_argument("--out", required=True, metavar="DIR", help="folder to write to")
     make.add_argument("--records", type=_positive, default=6000, metavar="N", help="records [%(default)s]")
+    make.add_argument(
+        "--format", choices=("cdrugred", "parquet"), default="cdrugred", help="parquet makes any number [%(default)s]"
+    )
     make.add_argument("--seed", type=_natural, default=0, metavar="N", help="[%(default)s]")
 
     fetch = _add(
@@ -118,7 +147,8 @@ def build_parser() -> argparse.ArgumentParser:
     fetch.add_argument("name", nargs="?", metavar="NAME", help="what to fetch; without it, what there is")
     fetch.add_argument("--out", default="data", metavar="DIR", help="folder to write to [%(default)s]")
 
-    _add(commands, "doctor", "say what this machine can do, and the cure for what it cannot")
+    doctor = _add(commands, "doctor", "say what this machine can do, and the cure for what it cannot")
+    doctor.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
 
@@ -150,6 +180,11 @@ def _add_fit_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--decision", choices=DECISIONS, default="expected-jaccard", help="[%(default)s]")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="of the boosters [%(default)s]")
     parser.add_argument("--jobs", type=_jobs, default=-1, metavar="N", help="cores; -1 is all [%(default)s]")
+    parser.add_argument(
+        "--dask",
+        metavar="ADDRESS",
+        help="cluster to work on: tcp://HOST:PORT of its scheduler, or local:N for N processes",
+    )
     parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="[%(default)s]")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="an option of the model, as base__C=3"

@@ -23,10 +23,14 @@ def describe(parsed: Any) -> None:
 
 
 def make(parsed: Any) -> None:
-    """Write generated records in the CDrugRed layout."""
-    from medrec.datasets import make_records, write_records
+    """Write generated records in the CDrugRed layout, or as partitioned Parquet."""
+    from medrec.datasets import make_records, write_generated, write_records
 
     folder = make_folder(parsed.out)
+    if parsed.format == "parquet":
+        paths = write_generated(folder, parsed.records, seed=parsed.seed, verbose=True)
+        note(f"{folder}: {parsed.records} records in {len(paths)} files")
+        return
     for path in write_records(make_records(parsed.records, seed=parsed.seed), folder, seed=parsed.seed):
         note(f"{path}: written")
 

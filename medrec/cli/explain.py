@@ -3,18 +3,17 @@
 from typing import Any
 
 import pandas as pd
-from sklearn.pipeline import Pipeline
 
-import medrec
 from medrec._checks import InputError
 from medrec._io import check_writable
 from medrec.cli.messages import note
+from medrec.cli.models import read_model, use_of_model
 from medrec.cli.options import read_source
 from medrec.cli.predict import check_schema
 from medrec.cli.tables import print_table
 from medrec.datasets import Dataset
 from medrec.explain import Explanation, RecordExplainer, write_explanations
-from medrec.explain.explanation import short_table
+from medrec.report.contributions import short_table
 
 MOST = 12
 """Rows of the table of one drug; the others are one row."""
@@ -25,21 +24,17 @@ REASONS = 3
 def run(parsed: Any) -> None:
     """Say what moved the score of a drug, or of every recommended drug, in one record."""
     check_writable(parsed.html)
-    pipeline = medrec.load(parsed.model)
-    if not isinstance(pipeline, Pipeline):
-        raise InputError(
-            f"holds a {type(pipeline).__name__}, which does not read records; name a file that medrec fit wrote",
-            path=parsed.model,
-        )
+    pipeline = read_model(parsed.model)
     data = read_source(parsed.data, parsed.masks, parsed.read)
     row = find_row(data, parsed.id, parsed.data)
-    check_schema(pipeline, data, parsed.model)
-    try:
-        explainer = RecordExplainer(pipeline, data.subset([row]))
-        drugs = explainer.recommended if parsed.drug is None else [parsed.drug]
-        explanations = [explainer.explain(drug) for drug in drugs]
-    except ValueError as error:
-        raise InputError(str(error).removeprefix("explain_record: "), path=parsed.model) from error
+    with use_of_model(parsed.model):
+        check_schema(pipeline, data, parsed.model)
+        try:
+            explainer = RecordExplainer(pipeline, data.subset([row]))
+            drugs = explainer.recommended if parsed.drug is None else [parsed.drug]
+            explanations = [explainer.explain(drug) for drug in drugs]
+        except ValueError as error:
+            raise InputError(str(error).removeprefix("explain_record: "), path=parsed.model) from error
     if parsed.html is not None:
         if not explanations:
             raise InputError(

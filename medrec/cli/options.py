@@ -11,7 +11,7 @@ from medrec._checks import InputError
 from medrec._literals import read_literal
 from medrec.cli import UsageError
 from medrec.cli.messages import note
-from medrec.datasets import Dataset, load
+from medrec.datasets import Dataset, ParquetRecords, load
 from medrec.datasets.sources import FORMATS
 from medrec.recommenders import make_recommender
 from medrec.safety import DDIFilter, DDIGraph
@@ -60,7 +60,7 @@ def read_labelled(source: str, masks: str | None = None, read: Sequence[str] = (
     return data
 
 
-def read_graph(path: str | None, data: Dataset, source: str) -> DDIGraph | None:
+def read_graph(path: str | None, data: Dataset | ParquetRecords, source: str) -> DDIGraph | None:
     """The interactions of ``--ddi``, else those that came with the data of ``source``, in label order."""
     if path is None:
         try:
@@ -86,7 +86,7 @@ def read_graph(path: str | None, data: Dataset, source: str) -> DDIGraph | None:
 
 
 def make_pipeline(
-    parsed: Any, data: Dataset, graph: DDIGraph | None, *, verbose: bool = True, **tuned: Any
+    parsed: Any, data: Dataset | ParquetRecords, graph: DDIGraph | None, *, verbose: bool = True, **tuned: Any
 ) -> Pipeline:
     """The Pipeline that ``fit``, ``evaluate`` and ``tune`` are asked for; ``tuned`` options come after ``--set``."""
     limit = None

@@ -7,32 +7,42 @@ from typing import IO, Any
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.pipeline import Pipeline
 
-import medrec
 from medrec._checks import InputError
 from medrec._io import atomic_write, check_writable
 from medrec.cli import UsageError
 from medrec.cli.messages import note
+from medrec.cli.models import read_model, use_of_model
 from medrec.cli.options import read_source
 from medrec.datasets import Dataset
 from medrec.decision.sets import sort_falling, take_best
+from medrec.recommenders import predict_parquet
 
 
 def run(parsed: Any) -> None:
     """Recommend drugs for records and write them."""
+    if parsed.format == "parquet":
+        predict_by_block(parsed)
+        return
     check_writable(parsed.out)
-    pipeline = medrec.load(parsed.model)
-    if not isinstance(pipeline, Pipeline) or not all(hasattr(pipeline[-1], name) for name in ("decide", "drug_names_")):
-        raise InputError(
-            f"holds a {type(pipeline).__name__}, which does not read records; name a file that medrec fit wrote",
-            path=parsed.model,
-        )
+    pipeline = read_model(parsed.model)
     data = read_source(parsed.data, parsed.masks, parsed.read)
-    sets, scores = recommend(pipeline, data, parsed.top_k, parsed.model)
+    with use_of_model(parsed.model):
+        sets, scores = recommend(pipeline, data, parsed.top_k, parsed.model)
     with atomic_write(parsed.out) as file:
         WRITERS[parsed.format](file, data.ids, sets, scores, pipeline[-1].drug_names_)
     note(f"{parsed.out}: {sets.nnz} drugs for {sets.shape[0]} records")
+
+
+def predict_by_block(parsed: Any) -> None:
+    """Recommend drugs for partitioned records of any number, and write a folder."""
+    if not parsed.data.startswith("parquet:") or parsed.top_k is not None or parsed.masks or parsed.read:
+        raise UsageError(
+            f"--format parquet is for parquet:DIR, without --top-k, --masks and --read; got {parsed.data}. "
+            f"Take another --format"
+        )
+    paths = predict_parquet(parsed.model, parsed.data.partition(":")[2], parsed.out, verbose=True)
+    note(f"{parsed.out}: {len(paths)} files")
 
 
 def recommend(pipeline: Any, data: Dataset, top_k: int | None, path: Any) -> tuple[sp.csr_matrix, np.ndarray]:

@@ -197,7 +197,7 @@ def _of_task(items: Any, task: str) -> list[list[Any]]:
         raise ValueError(f"must be a list; got {shown(items)}")
     pairs = []
     for item in items:
-        if not isinstance(item, dict) or item.get("kind") not in TASKS:
+        if not isinstance(item, dict) or item.get("kind") not in list(TASKS):  # which need not be hashable
             raise ValueError(f'must hold objects such as {{"kind": "D", "code": …, "text": …}}; got {shown(item)}')
         if item["kind"] == task:
             pairs.append([item.get("code"), item.get("text")])

@@ -1,5 +1,6 @@
 """Records as partitioned Parquet: a folder of files with medrec's header in their metadata, read block by block."""
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -29,8 +30,8 @@ class ParquetRecords:
 
     Every file has the columns ``id``, ``patient`` and ``drugs`` (a list of names) and one for each column of the
     schema: texts, categories and dates as strings, numbers as float64, codes and dialogues as lists of strings,
-    evidence as lists of pairs. The first line of ``read_jsonl``'s format, JSON with ``schema`` and ``drugs``, stands in the
-    file's metadata under the key ``medrec``, the same in all files. A column may be left out (missing in
+    evidence as lists of pairs. The first line of ``read_jsonl``'s format, JSON with ``schema`` and ``drugs``, stands in
+    the file's metadata under the key ``medrec``, the same in all files. A column may be left out (missing in
     all records), ``id`` (then its place, ``FILE:ROW``), ``patient`` (then a patient of its own) and ``drugs``
     (then none), too.
 
@@ -124,6 +125,15 @@ class ParquetRecords:
             ddi=self.ddi,
             aliases=self.aliases,
         )
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the files: equal files, equal fingerprint."""
+        digest = hashlib.sha256()
+        for path in self.files:
+            with path.open("rb") as file:
+                while piece := file.read(2**20):
+                    digest.update(piece)
+        return digest.hexdigest()
 
     def _dataset(self, batch: Any, path: Path, at: int) -> Dataset:
         n_records = batch.num_rows
@@ -240,7 +250,7 @@ def table_of(dataset: Dataset) -> Any:
     for column, kind in dataset.schema.items():
         values = dataset.records[column].tolist()
         fields.append((column, types.get(kind, pa.string())))
-        columns.append([None if is_blank(value) and kind in ("number", "text") else value for value in values])
+        columns.append(values if kind in types and kind != "number" else [None if is_blank(v) else v for v in values])
     fields.append(("drugs", strings))
     columns.append(drugs)
     schema = pa.schema(fields, metadata={_KEY: json.dumps(header_of(dataset), ensure_ascii=False).encode()})

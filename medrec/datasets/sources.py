@@ -73,5 +73,5 @@ def load(source: str | os.PathLike[str], **options: Any) -> Dataset:
     """
     name, colon, path = str(source).partition(":")
     if not colon or name not in FORMATS:
-        raise InputError(f"{source}: write FORMAT:PATH, where FORMAT is one of {', '.join(FORMATS)}")
+        raise InputError(f"write FORMAT:PATH, where FORMAT is one of {', '.join(FORMATS)}", path=source)
     return FORMATS[name](path, **options)

@@ -12,11 +12,10 @@ from medrec.datasets import Dataset
 from medrec.explain import stacked_terms  # noqa: F401 - it registers itself
 from medrec.explain.highlight import highlight
 from medrec.explain.model_terms import model_terms
-from medrec.explain.passages import Passage
 from medrec.explain.terms import CONSTANT, NO_VALUE, Term, Terms
 from medrec.recommenders.base import BaseRecommender
-
-COLUMNS = ["source", "feature", "value", "contribution"]
+from medrec.report.contributions import COLUMNS
+from medrec.report.marked_text import Passage
 
 
 @dataclass(frozen=True)
@@ -193,25 +192,6 @@ class RecordExplainer:
             replaced = self._audit.loc[self._audit["replacement"] == name, "removed"]
             return f"recommended in the place of {', '.join(dict.fromkeys(replaced))}, which interacts: {took}"
         return f"not recommended: {took}"
-
-
-def short_table(table: pd.DataFrame, most: int) -> pd.DataFrame:
-    """The first ``most`` rows of an explanation's table, and the others as one, so that it sums to the same.
-
-    Examples
-    --------
-    >>> table = pd.DataFrame([("feature", "a", 1.0, 2.0), ("feature", "b", 1.0, -1.0), ("feature", "c", 1.0, 0.5)])
-    >>> short_table(table.set_axis(COLUMNS, axis=1), 1)
-        source         feature  value  contribution
-    0  feature               a    1.0           2.0
-    1           2 other things    NaN          -0.5
-    """
-    if len(table) <= most + 1:
-        return table
-    rest = table.iloc[most:]
-    row = ("", f"{len(rest)} other things", NO_VALUE, float(rest["contribution"].sum()))
-    rows = [*table.iloc[:most].itertuples(index=False, name=None), row]
-    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def _against(row: Mapping[Any, Any]) -> str:

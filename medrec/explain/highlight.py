@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from medrec.explain.passages import Passage, Reading, Span, passages_of, read_pieces
+from medrec.explain.passages import Reading, passages_of, read_pieces
 from medrec.features.aliases import LearnedAliases
 from medrec.features.matcher import NameMatcher
 from medrec.features.mentions import VOICES, NamesPart
 from medrec.features.parts import READERS, NumberPart, TokenPart
 from medrec.features.tokens import WordAnalyzer, normalize_with_offsets, place_words
+from medrec.report.marked_text import Passage, Span
 
 LEAST = 0.02
 """Pieces that add less than this share of the one that adds most are not marked."""

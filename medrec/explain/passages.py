@@ -1,51 +1,13 @@
 """A record as passages of its own text, and how what the features read leads back to them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from medrec.features.parts import DOCTOR, READERS, SPEAKER, read_column
-
-
-class Span(NamedTuple):
-    """A marked piece of a passage.
-
-    Parameters
-    ----------
-    start, end : int
-        Its characters are ``text[start:end]`` of the passage.
-    amount : float
-        What they add to the score, in log-odds.
-    """
-
-    start: int
-    end: int
-    amount: float
-
-
-@dataclass(frozen=True)
-class Passage:
-    """A piece of a record: a text, a turn of a dialogue, a code, or another value.
-
-    Attributes
-    ----------
-    column : str
-        The column it stands in.
-    kind : str
-        The column's kind.
-    text : str
-        As the record has it.
-    spans : tuple of Span
-        What in it moved the score, from left to right; none overlaps another.
-    """
-
-    column: str
-    kind: str
-    text: str
-    spans: tuple[Span, ...] = ()
+from medrec.report.marked_text import Passage
 
 
 class Reading(NamedTuple):

@@ -184,6 +184,23 @@ class BaseRecommender(ClassifierMixin, BaseEstimator):
                 rows.append((record, drug, probabilities[record, label], rank, label in in_safe, why))
         return pd.DataFrame(rows, columns=["record", "drug", "score", "rank", "kept", "why"])
 
+    def check_loaded(self) -> None:
+        """Refuse attributes that do not go together; ``medrec.load`` asks for this."""
+        who = type(self).__name__
+        if not hasattr(self, "drug_names_"):
+            return
+        n_labels = len(check_names(self.drug_names_, who=who))
+        if type(self.n_features_in_) is not int or self.classes_.shape != (n_labels, 2):
+            raise ValueError(f"{who}: n_features_in_ or classes_ does not go with {n_labels} drugs")
+        if not hasattr(self.decision_, "apply") or np.dtype(self.output_dtype_).kind not in "biuf":
+            raise ValueError(f"{who}: decision_ or output_dtype_ is of another type")
+        if self.calibrator_ is not None and not hasattr(self.calibrator_, "transform"):
+            raise ValueError(f"{who}: calibrator_ is of another type")
+        if self.filter_ is not None:
+            if not isinstance(self.filter_, DDIFilter) or list(self.filter_.graph.names) != list(self.drug_names_):
+                raise ValueError(f"{who}: filter_ is not of the {n_labels} drugs")
+            self.filter_._check_options()
+
     def _check_features(self, X: Any, *, reset: bool) -> Any:
         finite = "allow-nan" if takes_missing(getattr(self, "base", None)) else True
         kinds = [np.float64, np.float32]

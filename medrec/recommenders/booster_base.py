@@ -2,7 +2,6 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ class BoosterBase(BaseEstimator):
     """Base of ``LightGBMBase`` and ``XGBoostBase``.
 
     A library adds ``_device`` (the device that was asked for, checked), ``_bins`` (a ``Bins``), ``_margins`` and
-    ``_contributions`` of one model, and ``_importance``.
+    ``_contributions`` of one model, ``_importance``, and ``_check_text`` of a model that comes from a file.
     """
 
     n_estimators: int
@@ -177,13 +176,23 @@ class BoosterBase(BaseEstimator):
             rows.append(sp.csr_matrix(gain[None, :]))
         return sp.vstack(rows, format="csr")
 
-    @abstractmethod
-    def pattern(self, bins: Any) -> Any:
-        """What other records must be given as ``like`` to be binned as those of ``bins`` are."""
+    def check_loaded(self) -> None:
+        """Refuse models that the library could not read safely; ``medrec.load`` asks for this."""
+        if not hasattr(self, "models_"):
+            return
+        columns = np.asarray(self.columns_)
+        if columns.ndim != 1 or columns.dtype.kind != "i" or not isinstance(self.models_, list):
+            raise ValueError(f"{type(self).__name__}: columns_ or models_ is of another type")
+        if len(columns) and not (columns.min() >= 0 and columns.max() < self.n_features_in_):
+            raise ValueError(f"{type(self).__name__}: columns_ are not among the {self.n_features_in_} features")
+        for model in self.models_:
+            if isinstance(model, str):
+                self._check_text(model)
+            elif not isinstance(model, float):
+                raise ValueError(f"{type(self).__name__}: a model is of type {type(model).__name__}")
 
     @abstractmethod
-    def group(self, member: dict[str, Any]) -> AbstractContextManager[Any]:
-        """A context in which this process trains with others on the records of all; see ``dask_boosters``."""
+    def _check_text(self, model: str) -> None: ...
 
     @abstractmethod
     def _device(self) -> str: ...
@@ -263,8 +272,10 @@ class Bins:
     device, threads
         Where trees are grown, and by how many threads.
     like : object, optional
-        What ``BoosterBase.pattern`` gave of other bins: these are to be the same.
+        What ``booster_groups`` gave of other bins: these are to be the same.
     """
+
+    params: dict[str, Any]
 
     def __init__(
         self,

@@ -1,8 +1,7 @@
-"""``fit_dask``: XGBoost for every label on rows that lie with the workers of a Dask cluster."""
+"""``fit_dask``: a booster for every label on rows that lie with the workers of a Dask cluster."""
 
-import threading
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,21 +10,20 @@ import scipy.sparse as sp
 from sklearn.base import clone
 
 from medrec._checks import check_sets
-from medrec._dask import spread, together, wait_for_workers
+from medrec._dask import WORKER_DIED, fetch, send, spread, together, wait_for_workers
 from medrec._optional import import_optional
 from medrec._progress import progress
 from medrec.decision import make_decision
 from medrec.recommenders.bases import make_base
 from medrec.recommenders.binary_relevance import BinaryRelevanceRecommender
+from medrec.recommenders.booster_base import BoosterBase
+from medrec.recommenders.booster_groups import group_of, is_of_group
 from medrec.recommenders.labels import constant_score
-from medrec.recommenders.xgboost_base import XGBoostBase
 
 BLOCK = 32
 """Labels that are trained before the workers give them back: what is lost when one of them dies."""
 TRIES = 5
 """Times that a block of labels is begun, a worker having died each time."""
-TIMEOUT = 60
-"""Seconds that a worker waits for the others before it takes them for dead."""
 WHO = "fit_dask"
 
 
@@ -38,14 +36,15 @@ def fit_dask(
     client: Any = None,
     held_out: float | None = 0.1,
     n_sample: int = 100_000,
-    patience: float = 10.0,
+    patience: float = 60.0,
 ) -> BinaryRelevanceRecommender:
-    """Fit binary relevance by XGBoost on rows that outgrow one machine, and give back an ordinary recommender.
+    """Fit boosters for all labels on rows that outgrow one machine, and give back an ordinary recommender.
 
-    Each worker bins the rows that it has, and grows every tree with the others: histograms are added up by XGBoost's
-    own collective, rows stay where they are. Columns and cuts come from a sample of the rows. Where that is all of
-    them, the models are byte for byte those that one process fits on the same rows, however rows are dealt out: sums of
-    32-bit gradients are exact in the 64-bit histograms, or so nearly that no split was seen to change.
+    Each worker bins the rows that it has, and grows every tree with the others: the library adds up their histograms,
+    rows stay where they are. Columns and bins come from a sample of the rows. Where that is all of them, XGBoost's
+    models are byte for byte those of one process on the same rows, however rows are dealt out and whoever dies: sums of
+    32-bit gradients are exact in 64-bit histograms, or so nearly that no split was seen to change. LightGBM's are the
+    same in most cases; where bins are few (``max_bin=7``) its splits depend on the number of workers.
 
     Calibration and decision are learned on patients that are held out by a hash of their number, so that nothing needs
     to be shuffled and a patient's records may lie in several partitions.
@@ -57,8 +56,8 @@ def fit_dask(
     Parameters
     ----------
     recommender : BinaryRelevanceRecommender
-        Unfitted, of base ``"xgboost"``, ``"xgboost-fast"`` or an ``XGBoostBase``; a copy of it is fitted. ``cv`` and
-        ``n_jobs`` are not used.
+        Unfitted, on ``"xgboost"``, ``"lightgbm"`` or another booster; a copy of it is fitted. ``cv`` and ``n_jobs`` are
+        not used.
     X : dask array, or sequence of dask Delayed
         Features of the records: of an array, blocks of rows (n_rows, n_features), ndarray or CSR; or what becomes them.
     Y : dask array, or sequence of dask Delayed
@@ -72,7 +71,7 @@ def fit_dask(
         process. None calibrates nothing, and refuses rules that learn from scores.
     n_sample : int, default=100_000
         Rows, at most about so many, that come to this process to choose columns and bins by.
-    patience : float, default=10.0
+    patience : float, default=60.0
         Seconds to wait for a worker where there is none.
 
     Returns
@@ -83,15 +82,16 @@ def fit_dask(
     Raises
     ------
     ImportError
-        Without Dask or XGBoost.
+        Without Dask, or without the booster.
     ValueError
         When the recommender is no such one, blocks do not agree, or nobody is held out.
-    RuntimeError
-        When no worker is left.
+    ConnectionError
+        When no worker is left, or one dies in every try.
 
     References
     ----------
-    Chen & Guestrin (2016), XGBoost: A scalable tree boosting system, KDD, for histograms that are added up.
+    Chen & Guestrin (2016), XGBoost: A scalable tree boosting system, KDD; Ke et al. (2017), LightGBM: A highly
+    efficient gradient boosting decision tree, NIPS: both for histograms that are added up.
 
     Examples
     --------
@@ -124,9 +124,10 @@ def fit_dask(
     del taken
     here = clone(base).set_params(device="cpu")
     bins = here.bin(sample_X, sample_Y)
-    like = here.pattern(bins)
+    like = group_of(base).pattern(bins, sample_X)
     with_rows = [part for part, one in zip(parts, facts) if one.n_train]
-    fitted = _fit_labels(client, base, with_rows, bins.columns, like, n_train, present, patience, recommender.verbose)
+    workers = _Workers(client, base, with_rows, bins.columns, like, patience)
+    fitted = workers.fit(n_train, present, recommender.verbose)
     fitted.n_features_in_, fitted.sparse_ = sample_X.shape[1], sp.issparse(sample_X)
 
     made = clone(recommender)
@@ -179,7 +180,8 @@ def _read(at: int, X: Any, Y: Any, groups: Any, held_out: float, seed: int) -> P
     groups = None if groups is None else np.asarray(groups)
     # Without patients every record is one of its own, whatever block it is in.
     names = np.arange(n_rows, dtype=np.uint64) + np.uint64(at << 32) if groups is None else groups
-    hashed = pd.util.hash_array(pd.util.hash_array(names) ^ np.uint64(seed))
+    # Of zero the hash is zero, whence the odd number.
+    hashed = pd.util.hash_array(pd.util.hash_array(names) ^ np.uint64(2 * seed + 1))
     dtype = np.dtype(Y.dtype if hasattr(Y, "dtype") else np.asarray(Y).dtype).name
     return Part(at, X, sets, groups, hashed / 2.0**64 < held_out, sp.issparse(Y), dtype)
 
@@ -199,55 +201,67 @@ def _sample(part: Part, share: float, seed: int) -> tuple[Any, sp.csr_matrix]:
 
 def _score_held(part: Part, fitted: Any) -> tuple[np.ndarray, sp.csr_matrix, np.ndarray | None]:
     groups = None if part.groups is None else part.groups[part.held]
+    if not part.held.any():
+        return np.empty((0, part.Y.shape[1])), part.Y[:0], groups
     return fitted.decision_function(part.X[part.held]), part.Y[part.held], groups
 
 
-def _fit_labels(
-    client: Any,
-    base: XGBoostBase,
-    parts: list[Any],
-    columns: np.ndarray,
-    like: Any,
-    n_train: int,
-    present: np.ndarray,
-    patience: float,
-    verbose: bool,
-) -> XGBoostBase:
-    """The base with a model of every label, or a constant score where all rows are alike."""
-    models: list[Any] = [_constant(int(count), n_train) for count in present]
-    rounds = np.zeros(len(models), dtype=np.int64)
-    given = base._ratios(len(models))
-    ratios = [_ratio(one, int(count), n_train) for one, count in zip(given, present)]
-    varying = [label for label, model in enumerate(models) if model is None]
-    blocks = [varying[start : start + BLOCK] for start in range(0, len(varying), BLOCK)]
-    for block in progress(blocks, desc=f"blocks of {BLOCK} drugs", show=verbose):
-        work = (base, like, columns, block, [ratios[label] for label in block])
-        for label, (model, n_rounds) in zip(block, _train_block(client, parts, work, patience)):
-            models[label], rounds[label] = model, n_rounds
-    fitted = clone(base)
-    fitted.models_, fitted.n_iter_, fitted.columns_, fitted.device_ = models, rounds, columns, base.device
-    return fitted
+@dataclass
+class _Workers:
+    """The workers that train, what they have, and how they are asked for the models of some labels."""
 
+    client: Any
+    base: BoosterBase
+    parts: list[Any]
+    columns: np.ndarray
+    like: Any
+    patience: float
 
-def _train_block(client: Any, parts: list[Any], work: tuple[Any, ...], patience: float) -> list[Any]:
-    """Model and rounds of each label of a block; begun again on the workers that are left when one dies."""
-    for _ in range(TRIES):
-        addresses = wait_for_workers(client, patience)[: len(parts)]
-        tracker = client.run_on_scheduler(_start_tracker, len(addresses), client.scheduler.address)
-        tasks = {}
-        for at, address in enumerate(addresses):
-            member = {**tracker, "dmlc_task_id": f"{at:06d}", "dmlc_timeout": TIMEOUT}
-            tasks[address] = (member, at, *work, *parts[at :: len(addresses)])
-        done = together(client, _train, tasks)
-        if done is not None:
-            return done[0]
-    raise RuntimeError(f"{WHO}: a worker died in each of {TRIES} tries; do they have the memory for their rows?")
+    def fit(self, n_train: int, present: np.ndarray, verbose: bool) -> BoosterBase:
+        """The base with a model of every label, or a score where it is constant; ``present`` rows have each label."""
+        models: list[Any] = [_constant(int(count), n_train) for count in present]
+        rounds = np.zeros(len(models), dtype=np.int64)
+        given = self.base._ratios(len(models))
+        ratios = [_ratio(one, int(count), n_train) for one, count in zip(given, present)]
+        varying = [label for label, model in enumerate(models) if model is None]
+        blocks = [varying[start : start + BLOCK] for start in range(0, len(varying), BLOCK)]
+        for block in progress(blocks, desc=f"blocks of {BLOCK} drugs", show=verbose):
+            for label, (model, n_rounds) in zip(block, self._train(block, [ratios[label] for label in block])):
+                models[label], rounds[label] = model, n_rounds
+        fitted = clone(self.base)
+        fitted.models_, fitted.n_iter_ = models, rounds
+        fitted.columns_, fitted.device_ = self.columns, self.base.device
+        return fitted
+
+    def _train(self, labels: list[int], ratios: list[float | None]) -> list[tuple[str, int]]:
+        """Model and rounds of each label; begun again on the workers that are left when one dies."""
+        for _ in range(TRIES):
+            addresses = wait_for_workers(self.client, self.patience)[: len(self.parts)]
+            try:
+                like = send(self.client, self.like)
+                rows = {address: self.parts[at :: len(addresses)] for at, address in enumerate(addresses)}
+                # What is to be moved is moved before, so that all begin to train at the same time.
+                if together(self.client, fetch, {address: (like, *parts) for address, parts in rows.items()}) is None:
+                    continue
+                members = group_of(self.base).members(self.client, addresses)
+                tasks = {
+                    address: (member, at, self.base, like, self.columns, labels, ratios, *rows[address])
+                    for at, (address, member) in enumerate(zip(addresses, members))
+                }
+                done = together(self.client, _train, tasks)
+            except Exception as error:
+                if not isinstance(error, (*WORKER_DIED, KeyError)) and not is_of_group(error):
+                    raise
+                continue
+            if done is not None:
+                return done[0]
+        raise ConnectionError(f"{WHO}: a worker died in each of {TRIES} tries; do they have the memory for their rows?")
 
 
 def _train(
     member: dict[str, Any],
     at: int,
-    base: XGBoostBase,
+    base: BoosterBase,
     like: Any,
     columns: np.ndarray,
     labels: Sequence[int],
@@ -259,32 +273,15 @@ def _train(
 
     X, Y = _stack([part.X[~part.held] for part in parts]), sp.vstack([part.Y[~part.held] for part in parts]).tocsc()
     n_threads = get_worker().state.nthreads
-    with base.group(member):
+    with group_of(base).joined(member) as params:
         rows = np.arange(X.shape[0])
         bins = base._bins()(base, X, rows, None, columns, device=base._device(), threads=n_threads, like=like)
+        bins.params |= params
         trained = [
             bins.train(Y[:, [label]].toarray().astype(np.float32).ravel(), None, ratio)
             for label, ratio in zip(labels, ratios)
         ]
     return trained if at == 0 else None
-
-
-def _start_tracker(n_workers: int, scheduler: str) -> dict[str, Any]:
-    """On the scheduler: what introduces the workers to each other, and is gone when they are."""
-    from distributed.comm import get_address_host
-    from xgboost.core import XGBoostError
-    from xgboost.tracker import RabitTracker
-
-    tracker = RabitTracker(n_workers=n_workers, host_ip=get_address_host(scheduler), sortby="task", timeout=TIMEOUT)
-    tracker.start()
-
-    def wait() -> None:
-        for end in (tracker.wait_for, tracker.free):
-            with suppress(XGBoostError, ValueError):  # a worker died
-                end()
-
-    threading.Thread(target=wait, daemon=True).start()
-    return dict(tracker.worker_args())
 
 
 def _constant(count: int, total: int) -> float | None:
@@ -314,12 +311,14 @@ def _groups(groups: Any, X: Any) -> Iterable[Any]:
     return [None] * len(_blocks(X, "X")) if groups is None else _blocks(groups, "groups")
 
 
-def _check(recommender: Any, held_out: float | None, n_sample: int) -> tuple[XGBoostBase, Any]:
+def _check(recommender: Any, held_out: float | None, n_sample: int) -> tuple[BoosterBase, Any]:
     if not isinstance(recommender, BinaryRelevanceRecommender):
         raise ValueError(f"{WHO}: recommender must be a BinaryRelevanceRecommender; got {type(recommender).__name__}.")
     base = make_base(recommender.base, random_state=recommender.random_state)
-    if not isinstance(base, XGBoostBase):
-        raise ValueError(f"{WHO}: base must be 'xgboost', 'xgboost-fast' or an XGBoostBase; got {recommender.base!r}.")
+    if group_of(base) is None:
+        raise ValueError(
+            f"{WHO}: base must be a booster ('xgboost', 'lightgbm', XGBoostBase, …); got {recommender.base!r}."
+        )
     if base.early_stopping_rounds is not None:
         raise ValueError(f"{WHO}: early_stopping_rounds is not for clusters. Leave it out and set n_estimators.")
     base._check_options()

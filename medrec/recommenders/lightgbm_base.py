@@ -8,6 +8,7 @@ import numpy as np
 from medrec.recommenders.booster_base import Bins, BoosterBase
 from medrec.recommenders.columns import take
 from medrec.recommenders.device import check_lightgbm_device
+from medrec.recommenders.lightgbm_text import check_lightgbm_text
 
 
 class LightGBMBase(BoosterBase):
@@ -111,6 +112,9 @@ class LightGBMBase(BoosterBase):
         """
         preset: dict[str, Any] = {"n_estimators": 25, "learning_rate": 0.25, "max_bin": 15, "max_columns": 1000}
         return cls(**{**preset, **options})
+
+    def _check_text(self, model: str) -> None:
+        check_lightgbm_text(model, len(self.columns_))
 
     def _device(self) -> str:
         return check_lightgbm_device(self.device)
@@ -239,7 +243,10 @@ class LightGBMBins(Bins):
         import lightgbm
 
         options: dict[str, Any] = {"params": self.params, "free_raw_data": True}
-        data = lightgbm.Dataset(part(self.rows), label=np.zeros(len(self.rows)), **options).construct()
+        like = None
+        if self.like is not None:
+            like = lightgbm.Dataset(self.like, label=np.zeros(self.like.shape[0]), **options).construct()
+        data = lightgbm.Dataset(part(self.rows), label=np.zeros(len(self.rows)), reference=like, **options).construct()
         if self.held is None:
             return data, None
         watched = lightgbm.Dataset(part(self.held), label=np.zeros(len(self.held)), reference=data, **options)

@@ -125,6 +125,18 @@ class NeighborRecommender(BaseRecommender):
     def _scores(self, X: Any) -> np.ndarray:
         return self._log_odds(*self._votes(*self._nearest(_unit_rows(X))))
 
+    def check_loaded(self) -> None:
+        """As ``BaseRecommender.check_loaded``; the records must have the features, the drugs and a weight each."""
+        super().check_loaded()
+        if not hasattr(self, "record_features_"):
+            return
+        features, drugs, weight = self.record_features_, self.record_drugs_, np.asarray(self.record_weight_)
+        width = getattr(self, "n_features_in_", features.shape[1])  # as a base of a stack it has none of its own
+        if features.ndim != 2 or features.shape[1] != width or features.dtype.kind != "f":
+            raise ValueError(f"NeighborRecommender: record_features_ is not of {width} features")
+        if not drugs.shape[0] == features.shape[0] == len(weight) or weight.ndim != 1 or not len(weight):
+            raise ValueError("NeighborRecommender: records have features, drugs and weights of other numbers")
+
     def _check_options(self, weight: np.ndarray | None) -> None:
         k = self.n_neighbors
         if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:

@@ -150,13 +150,15 @@ class OnlineLinearBase(BaseEstimator):
         counts: np.ndarray,
         total: np.ndarray,
         *,
+        going_on: bool = False,
         progress: Callable[[int], Any] | None = None,
     ) -> OnlineLinearBase:
-        """Become fitted from the learners of ``learn_span``, one a span, in order."""
+        """Become fitted from the learners of ``learn_span``, one a span, in order; ``going_on`` in place."""
         n_labels = len(counts)
-        self.coef_ = np.empty((n_labels, n_features), dtype=np.float32)
-        self.intercept_ = np.empty(n_labels, dtype=np.float32)
-        self.gradient_squares_, self.intercept_squares_ = np.empty(n_labels), np.empty(n_labels)
+        if not going_on:
+            self.coef_ = np.empty((n_labels, n_features), dtype=np.float32)
+            self.intercept_ = np.empty(n_labels, dtype=np.float32)
+            self.gradient_squares_, self.intercept_squares_ = np.empty(n_labels), np.empty(n_labels)
         for span, learner in zip(spans, learners):
             width = span.stop - span.start
             self.coef_[span] = learner.weights[:, :width].T
@@ -194,18 +196,22 @@ class OnlineLinearBase(BaseEstimator):
             counts, total = counts + self.label_counts_, total + self.label_total_
         spans = label_spans(len(counts))
         order = self._order(block.X.shape[0], int(getattr(self, "n_seen_", 0)))
-        learners = []
-        for span in spans:
+        going_on = hasattr(self, "coef_")
+        squares, seen = (self.column_squares_, self.n_seen_) if going_on else (None, 0.0)
+
+        def learn(span: slice) -> Any:
             learner = Learner.start(block.X.shape[1], (counts[span] + 0.5) / (total[span] + 1.0))
-            if hasattr(self, "coef_"):
+            if squares is not None:
                 width = span.stop - span.start
                 learner.weights[:, :width] = self.coef_[span].T
                 for name in ("intercept", "gradient_squares", "intercept_squares"):
                     getattr(learner, name)[:width] = getattr(self, f"{name}_")[span]
-                learner.column_squares, learner.seen = self.column_squares_.copy(), self.n_seen_
+                learner.column_squares, learner.seen = squares.copy(), seen
             learner.visit(block.X, block.Y[:, span], order, rate=self.rate, weight=_weight_of(block, span))
-            learners.append(learner)
-        return self.take_spans(spans, learners, block.X.shape[1], counts, total)
+            return learner
+
+        # One after the other, so that one span's coefficients are held twice at a time.
+        return self.take_spans(spans, map(learn, spans), block.X.shape[1], counts, total, going_on=going_on)
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Log-odds of all labels, float64 of shape (n_records, n_labels), of prepared rows."""

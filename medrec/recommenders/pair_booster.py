@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from medrec._parallel import threads
+from medrec.recommenders.lightgbm_text import check_lightgbm_text
 
 
 class PairBooster(BaseEstimator):
@@ -149,6 +150,14 @@ class PairBooster(BaseEstimator):
         if self.model_ is None:
             return np.zeros((len(pairs), self.n_features_in_ + 1))
         return self._booster().predict(pairs, pred_contrib=True)
+
+    def check_loaded(self) -> None:
+        """Refuse a model that LightGBM could not read safely; ``medrec.load`` asks for this."""
+        model = getattr(self, "model_", None)
+        if isinstance(model, str):
+            check_lightgbm_text(model, self.n_features_in_)
+        elif model is not None:
+            raise ValueError(f"PairBooster: model_ is of type {type(model).__name__}")
 
     def _booster(self) -> Any:
         import lightgbm

@@ -126,6 +126,8 @@ def fit_parquet(
             )
         blocks = FeatureBlocks([path for one in written for path in one.learn])
         counts = np.sum([one.learn_counts for one in written], axis=0)
+        if not counts.any():
+            raise InputError("has no record with drugs, so there is nothing to learn", path=records.source)
         total = np.full(len(counts), float(n_learn))
         spans = label_spans(len(counts))
         learners = run_tasks(_learn, spans, clone(base), blocks, counts, total, desc="drugs, 64 at a time", **shared)

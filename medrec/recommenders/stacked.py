@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from scipy.special import logit
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
+from sklearn.utils.validation import check_memory
 
 from medrec._progress import progress
 from medrec.decision import PlattCalibrator
@@ -63,6 +64,10 @@ class StackedRecommender(BaseRecommender):
         Drugs of each record that each base puts forward.
     n_context : int, default=8
         Columns of the record that pairs see: those that say most about the size of its set.
+    memory : str or joblib.Memory, optional
+        Folder in which fitted bases are kept, as scikit-learn's ``Pipeline`` keeps its steps: another fit on the same
+        columns, drugs and folds, with other pairs, label blocks or decision, takes the bases from there. It holds
+        pickles, so let it be a folder of your own.
     decision, drug_names, ddi, n_jobs, random_state, verbose
         As in ``BinaryRelevanceRecommender``.
     cv : int, default=5
@@ -108,6 +113,7 @@ class StackedRecommender(BaseRecommender):
         drug_classes: Mapping[str, str] | None = None,
         n_candidates: int = 30,
         n_context: int = 8,
+        memory: Any = None,
         decision: Any = "expected-jaccard",
         drug_names: Sequence[str] | None = None,
         ddi: Any = None,
@@ -122,6 +128,7 @@ class StackedRecommender(BaseRecommender):
         self.drug_classes = drug_classes
         self.n_candidates = n_candidates
         self.n_context = n_context
+        self.memory = memory
         self.decision = decision
         self.drug_names = drug_names
         self.ddi = ddi
@@ -138,8 +145,9 @@ class StackedRecommender(BaseRecommender):
         own, blocks = split_blocks(X, len(self.label_blocks), sets.shape[1])
         names, bases = self._make_bases()
         self.bases_, self.calibrators_, log_odds = [], [], []
-        for base in progress(bases, desc="bases", show=self.verbose):
-            scores = base._fit_scores(own, sets, folds, weight, groups)
+        fit_base = check_memory(self.memory).cache(_fit_base)
+        for unfitted in progress(bases, desc="bases", show=self.verbose):
+            base, scores = fit_base(unfitted, own, sets, folds, weight, groups)
             # One sigmoid for all drugs: an intercept of its own would tell that a rare drug is in these very records.
             pooled = PlattCalibrator(slope_shrinkage=np.inf, intercept_shrinkage=np.inf)
             calibrator = pooled.fit(scores, sets, sample_weight=weight)
@@ -307,6 +315,13 @@ class DescribedPairs:
     rows: np.ndarray
     labels: np.ndarray
     pairs: np.ndarray
+
+
+def _fit_base(
+    base: BaseRecommender, X: Any, sets: sp.csr_matrix, folds: Folds, weight: np.ndarray | None, groups: Any
+) -> tuple[BaseRecommender, np.ndarray]:
+    """The base, fitted, and its scores out of fold; a function of its arguments alone, so that it can be kept."""
+    return base, base._fit_scores(X, sets, folds, weight, groups)
 
 
 def _fit_average(seen: np.ndarray, target: np.ndarray, weight: np.ndarray | None, rows: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from medrec._optional import import_optional
 from medrec.recommenders.booster_base import Bins, BoosterBase
 from medrec.recommenders.columns import take
 from medrec.recommenders.device import check_xgboost_device
+from medrec.recommenders.xgboost_json import check_xgboost_json
 from medrec.recommenders.xgboost_quantiles import Quantiles
 
 
@@ -109,17 +110,8 @@ class XGBoostBase(BoosterBase):
         }
         return cls(**{**preset, **options})
 
-    def pattern(self, bins: Any) -> Quantiles:
-        """As ``BoosterBase.pattern``: the values between which columns are cut."""
-        bins._bin(None)
-        return Quantiles.of(bins.data, bins.parts[0])
-
-    def group(self, member: dict[str, Any]) -> Any:
-        """As ``BoosterBase.group``: XGBoost's own, which adds up the histograms of all."""
-        _xgboost()
-        from xgboost.collective import CommunicatorContext
-
-        return CommunicatorContext(**member)
+    def _check_text(self, model: str) -> None:
+        check_xgboost_json(model, len(self.columns_))
 
     def _device(self) -> str:
         _xgboost()

@@ -1,40 +1,9 @@
-"""The numbers behind the plots: frequency bands, calibration, set sizes."""
+"""The numbers behind the plots: calibration and set sizes."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
-
-from medrec.metrics import OverlapCounts
-
-BANDS = ("head", "middle", "tail")
-
-
-def frequency_bands(frequencies: Any) -> np.ndarray:
-    """Band of each drug: 0 head, 1 middle, 2 tail, each with about a third of all prescriptions.
-
-    Drugs that nobody has belong to the tail.
-
-    Examples
-    --------
-    >>> frequency_bands([10, 1, 4, 0, 5, 3, 2, 5]).tolist()
-    [0, 2, 2, 2, 1, 2, 2, 1]
-    """
-    frequencies = np.asarray(frequencies, dtype=np.float64)
-    order = np.argsort(-frequencies, kind="stable")
-    middles = np.cumsum(frequencies[order]) - frequencies[order] / 2
-    bands = np.full(len(frequencies), 2)
-    if frequencies.sum() > 0:
-        bands[order] = np.minimum(np.floor(3 * middles / frequencies.sum()), 2)
-        bands[order[0]] = 0
-    bands[frequencies == 0] = 2
-    return bands
-
-
-def band_f1(counts: OverlapCounts, bands: np.ndarray) -> np.ndarray:
-    """Micro F1 within each band, nan where a band has no drug that is true or predicted anywhere."""
-    hits, total = (np.bincount(bands, weights=w, minlength=3) for w in (2 * counts.tp, counts.t + counts.p))
-    return np.divide(hits, total, out=np.full(3, np.nan), where=total > 0)
 
 
 class Reliability(NamedTuple):

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from medrec._checks import check_scores, check_sets
 from medrec.decision import ExpectedJaccard
 from medrec.metrics import ddi_rate, overlap_counts
-from medrec.report.plots import MARKERS, MUTED, _color, _legend_above, draw
+from medrec.report.plots import MARKERS, MUTED, _color, draw, legend_above
 from medrec.safety import DDIFilter, DDIGraph, JointDecision
 
 _SPAN = 0.01  # Jaccard that the plot spans at least
@@ -165,7 +165,7 @@ def frontier_plot(table: pd.DataFrame) -> str:
         axes.xaxis.set_major_formatter(PercentFormatter(1.0))
         axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         axes.grid()
-        _legend_above(axes)
+        legend_above(axes)
 
     words = []
     for method in methods:

@@ -1,5 +1,7 @@
 """The frame of every page: one file, no network, light and dark."""
 
+import base64
+import hashlib
 from collections.abc import Sequence
 from html import escape
 
@@ -8,8 +10,12 @@ from medrec.report.style import CSS
 from medrec.report.tables import language
 
 
-def layout_page(title: str, lead: str, sections: Sequence[tuple[str, str, str]], *, css: str = "") -> str:
+def layout_page(
+    title: str, lead: str, sections: Sequence[tuple[str, str, str]], *, css: str = "", script: str = ""
+) -> str:
     """The page as text.
+
+    Its policy lets the browser load nothing, and run nothing but ``script``, whatever the page holds.
 
     Parameters
     ----------
@@ -21,6 +27,8 @@ def layout_page(title: str, lead: str, sections: Sequence[tuple[str, str, str]],
         A key is a word; headings are plain text.
     css : str, default=""
         Style beside the common one.
+    script : str, default=""
+        The page's only script.
 
     Examples
     --------
@@ -29,13 +37,17 @@ def layout_page(title: str, lead: str, sections: Sequence[tuple[str, str, str]],
     (True, True)
     """
     first, heading, _ = next((one for one in sections if one[0] == "results"), sections[0])
-    links = "".join(f'<li><a href="#{key}">{escape(head)}</a></li>' for key, head, _ in sections)
+    links = "".join(f'<li><a href="#{key}"{language(head)}>{escape(head)}</a></li>' for key, head, _ in sections)
     bodies = "".join(
-        f'<section id="{key}" aria-labelledby="{key}-heading">\n<h2 id="{key}-heading">{escape(head)}</h2>\n{body}\n'
-        f"</section>\n"
+        f'<section id="{key}" aria-labelledby="{key}-heading">\n'
+        f'<h2 id="{key}-heading"{language(head)}>{escape(head)}</h2>\n{body}\n</section>\n'
         for key, head, body in sections
     )
-    policy = "default-src 'none'; style-src 'unsafe-inline'"
+    policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+    if script:
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        policy += f"; script-src 'sha256-{digest}'"
+        script = f"\n<script>{script}</script>"
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -52,11 +64,11 @@ def layout_page(title: str, lead: str, sections: Sequence[tuple[str, str, str]],
 <header>
 <h1{language(title)}>{escape(title)}</h1>
 {lead}
-<nav aria-label="Sections"><ul>{links}</ul></nav>
 </header>
+<nav aria-label="Sections"><ul>{links}</ul></nav>
 <main>
 {bodies}</main>
-<footer><p>Made by medrec {escape(__version__)}. The same input gives this same page.</p></footer>
+<footer><p>Made by medrec {escape(__version__)}. The same input gives this same page.</p></footer>{script}
 </body>
 </html>
 """

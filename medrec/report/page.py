@@ -10,12 +10,24 @@ import pandas as pd
 
 from medrec._checks import check_names, check_scores, check_sets
 from medrec._io import atomic_write
-from medrec.metrics import OverlapCounts, compare, ddi_rate, overlap_counts
-from medrec.report import plots
-from medrec.report.curves import band_f1, frequency_bands, reliability, size_shares
+from medrec.metrics import OverlapCounts, compare, overlap_counts
+from medrec.report import contributions, marked_text
+from medrec.report.bands import prescription_bands, training_bands
+from medrec.report.cards import card_html, frequency_html
+from medrec.report.drugs import drug_table, drugs_section
+from medrec.report.examples import RecordExample, examples_section
 from medrec.report.layout import layout_page
+from medrec.report.limits import LIMITS
+from medrec.report.script import SCRIPT
+from medrec.report.sections import (
+    bands_section,
+    calibration_section,
+    interactions_section,
+    results_section,
+    sizes_section,
+)
 from medrec.report.systems import SystemResult, summary_table
-from medrec.report.tables import drugs_table, facts_list, plural, results_table
+from medrec.report.tables import plural, signed
 
 
 def write_report(
@@ -28,20 +40,25 @@ def write_report(
     groups: Any = None,
     graph: Any = None,
     description: Mapping[str, Any] | None = None,
+    train_counts: Any = None,
+    folds: Any = None,
+    frontier: pd.DataFrame | None = None,
+    examples: Sequence[RecordExample] = (),
     n_resamples: int = 1000,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Compare systems in one HTML page: table, plots, drugs, limits.
+    """Compare systems in one HTML page, and look closely at the best of them.
 
-    The page needs no other file and no network, follows the reader's light or dark setting, and is the
-    same to the byte for the same input.
+    Quality with intervals, drug by drug and by how often training has a drug, calibration, set sizes, interactions,
+    records to look at, data card, model cards, intended use. The page needs no other file and no network, follows the
+    reader's light or dark setting, and is the same to the byte for the same input.
 
     Parameters
     ----------
     path : path-like
         The page; it is written whole or not at all.
     systems : sequence of SystemResult
-        In any order, which the page keeps.
+        In any order, which the page keeps. The one of the highest Jaccard is looked at closely.
     title : str
         Heading of the page.
     Y : sparse or dense 0/1 matrix of shape (n_records, n_labels)
@@ -53,7 +70,17 @@ def write_report(
     graph : DDIGraph or symmetric matrix of shape (n_labels, n_labels), optional
         Which drugs interact.
     description : mapping, optional
-        What was evaluated, as ``Dataset.describe()`` gives it; values may be numbers, text, lists, mappings.
+        The data card: what was evaluated, as :func:`data_card` or ``Dataset.describe()`` gives it; values may be
+        numbers, text, lists, mappings, data frames. Of several cards, a mapping from their headings to them.
+    train_counts : array of shape (n_labels,) or (n_folds, n_labels), optional
+        Training records that have each drug, for the bands of frequent and rare drugs; one row a fold of
+        cross-validation.
+    folds : int array of shape (n_records,), optional
+        The row of ``train_counts`` that holds for each record.
+    frontier : DataFrame, optional
+        As :func:`ddi_frontier` gives it, of the best system.
+    examples : sequence of RecordExample, optional
+        Records to look at, as ``medrec.explain.record_examples`` makes them. They quote the text of records.
     n_resamples, seed : int
         Of the bootstrap over patients.
 
@@ -83,18 +110,65 @@ def write_report(
     names = check_names(drug_names, who="write_report", n_labels=true.shape[1])
     table = summary_table(systems, Y=true, groups=groups, graph=graph, n_resamples=n_resamples, seed=seed)
     counts = [overlap_counts(true, system.sets) for system in systems]
-    best = int(np.nan_to_num(table["jaccard"].to_numpy(), nan=-1).argmax())
-    sections = [
-        ("data", "What was evaluated", facts_list(true, groups, description)),
-        ("results", "Results", results_table(table)),
-        ("plots", "Plots", _plots(systems, table, true, counts, graph)),
-        ("drugs", "Drugs", drugs_table(table.index[best], counts[best], names, len(true.indptr) - 1)),
-        ("limits", "Limits and intended use", _LIMITS),
+    best = best_system(table)
+    bands = prescription_bands(counts[0].t, true.shape[0])
+    if train_counts is not None:
+        bands = training_bands(train_counts, folds, true.shape)
+    scores = [
+        None if one.scores is None else check_scores(one.scores, who="write_report", shape=true.shape)
+        for one in systems
     ]
-    lead = _lead(table, counts, best, groups, n_resamples, seed)
+    sets = [check_sets(one.sets, who="write_report", name="sets") for one in systems]
+    resampling = {"groups": groups, "n_resamples": n_resamples, "seed": seed}
+    focus = systems[best]
+    is_probability = scores[best] is not None and _is_probability(scores[best])
+    by_drug = drug_table(
+        true, sets[best], names, scores=scores[best] if is_probability else None, train_counts=train_counts
+    )
+    sections = [
+        ("results", "Results", results_section(table, counts, **resampling)),
+        ("drugs", "Drug by drug", drugs_section(by_drug, focus.name)),
+        ("bands", "Frequent and rare drugs", bands_section(table.index, best, true, sets, bands, **resampling)),
+        ("calibration", "Can the scores be read as probabilities?", calibration_section(table.index, true, scores)),
+        ("sizes", "How many drugs", sizes_section(table.index, true, sets)),
+    ]
+    if graph is not None:
+        before = focus.sets if focus.sets_unfiltered is None else focus.sets_unfiltered
+        before = check_sets(before, who="write_report", name="sets_unfiltered")
+        inner = interactions_section(table, focus.name, true, before, sets[best], graph, names, frontier)
+        sections.append(("interactions", "Drug–drug interactions", inner))
+    if examples:
+        sections.append(("records", "Worst and best records", examples_section(examples)))
+    sections.append(("data", "Data card", _data_section(true, groups, description, train_counts)))
+    if any(system.card for system in systems):
+        sections.append(("model", "Model card", _model_section(systems, best)))
+    sections.append(("limits", "Intended use and limits", LIMITS))
+    lead = _lead(table, counts, best, **resampling)
+    css = marked_text.CSS + contributions.CSS if examples else ""
     with atomic_write(path) as file:
-        file.write(layout_page(title, lead, sections))
+        file.write(layout_page(title, lead, sections, css=css, script=SCRIPT))
     return table
+
+
+def best_system(table: pd.DataFrame) -> int:
+    """The row of the highest Jaccard, the one that :func:`write_report` looks at closely.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As :func:`summary_table` gives it; of equal rows the first is taken.
+
+    Examples
+    --------
+    >>> systems = [SystemResult("none", None, [[0, 0]]), SystemResult("all", None, [[1, 1]])]
+    >>> best_system(summary_table(systems, Y=[[1, 1]]))
+    1
+    """
+    return int(np.nan_to_num(table["jaccard"].to_numpy(), nan=-1).argmax())
+
+
+def _is_probability(scores: Any) -> bool:
+    return bool(scores.size and scores.min() >= 0 and scores.max() <= 1)
 
 
 def _lead(
@@ -102,11 +176,20 @@ def _lead(
 ) -> str:
     row = table.iloc[best]
     name = escape(str(table.index[best]))
+    one = counts[best]
+    what = f"has the highest Jaccard of {len(table)} models:" if len(table) > 1 else "reaches Jaccard"
+    within = ""
+    if not np.isnan(row["jaccard_low"]):
+        within = f" (95&nbsp;% interval {row['jaccard_low']:.3f} to {row['jaccard_high']:.3f})"
     text = [
-        f"<strong>{name}</strong> has the highest Jaccard of {len(table)} "
-        f"model{'s' if len(table) > 1 else ''}: {row['jaccard']:.3f}, with F1 {row['f1']:.3f} and "
+        f"<strong>{name}</strong> {what} {row['jaccard']:.3f}{within}, with F1 {row['f1']:.3f} and "
         f"{plural(int(row['empty_sets']), 'empty set')}."
     ]
+    if one.z.sum() and one.y.sum():
+        text.append(
+            f"Of ten drugs that it recommends, {10 * one.h.sum() / one.z.sum():.1f} were prescribed; of ten that were "
+            f"prescribed, it recommends {10 * one.h.sum() / one.y.sum():.1f}."
+        )
     if len(table) > 1:
         order = np.argsort(-np.nan_to_num(table["jaccard"].to_numpy(), nan=-1), kind="stable")
         second = int(order[1])
@@ -119,7 +202,7 @@ def _lead(
         )
         text.append(
             f"It leads {escape(str(table.index[second]))} by {other.difference:.3f} Jaccard "
-            f"(95&nbsp;% interval {_signed(other.interval[0])} to {_signed(other.interval[1])}; ahead in "
+            f"(95&nbsp;% interval {signed(other.interval[0], 3)} to {signed(other.interval[1], 3)}; ahead in "
             f"{other.share_won:.0%} of the resamples of patients)."
         )
     if not np.isnan(row["ddi_after"]):
@@ -130,93 +213,37 @@ def _lead(
                 f"The interaction filter brings its interacting drug pairs from {row['ddi_before']:.2%} "
                 f"to {row['ddi_after']:.2%}."
             )
-    return f'<p class="lead">{" ".join(text)}</p>'
-
-
-def _plots(
-    systems: Sequence[SystemResult],
-    table: pd.DataFrame,
-    true: Any,
-    counts: Sequence[OverlapCounts],
-    graph: Any,
-) -> str:
-    names = [system.name for system in systems]
-    bands = frequency_bands(counts[0].t)
-    figures = [
-        (
-            "Accuracy",
-            "Lines are 95 % intervals over patients. Models whose lines overlap may still differ clearly when "
-            "compared on the same patients, as in the sentence at the top.",
-            plots.accuracy_plot(table),
-        ),
-        (
-            "Frequent and rare drugs",
-            "Micro F1 on drugs sorted by how often they are prescribed; each band has about a third of all "
-            "prescriptions, so the tail has most of the drugs.",
-            plots.bands_plot(
-                names,
-                np.array([band_f1(count, bands) for count in counts]),
-                np.bincount(bands, minlength=3).tolist(),
-            ),
-        ),
-    ]
-    curves = []
-    for system in systems:
-        scores = None
-        if system.scores is not None:
-            scores = check_scores(system.scores, who="write_report", shape=true.shape)
-        curves.append(None if scores is None else reliability(true, scores))
-    if any(curve is not None for curve in curves):
-        figures.append(
-            (
-                "Can the scores be read as probabilities?",
-                "A well calibrated model lies on the dashed line: of its (record, drug) pairs with a score near "
-                "0.7, 70 % were prescribed. Bins of fewer than 20 pairs are left out.",
-                plots.calibration_plot(names, curves),
-            )
-        )
-    sets = [check_sets(system.sets, who="write_report", name="sets") for system in systems]
-    sizes = [np.diff(matrix.indptr) for matrix in (true, *sets)]
-    largest = max([3, *(int(np.ceil(np.quantile(one, 0.995))) for one in sizes if len(one))])
-    figures.append(
-        (
-            "How many drugs",
-            "Bars: how many drugs records really have. Lines: how many each model recommends.",
-            plots.sizes_plot(names, size_shares(true, largest), [size_shares(one, largest) for one in sets]),
-        )
-    )
-    if graph is not None:
-        figures.append(
-            (
-                "Drug–drug interactions",
-                "Share of interacting pairs before (hollow) and after the filter (filled); dashed, what was "
-                "really prescribed.",
-                plots.ddi_plot(table, ddi_rate(true, graph)),
-            )
-        )
     return (
-        '<div class="plots">\n'
-        + "".join(
-            f"<figure><figcaption><h3>{escape(head)}</h3><p>{escape(text)}</p></figcaption>\n{svg}</figure>\n"
-            for head, text, svg in figures
-        )
-        + "</div>"
+        f'<p class="lead">{" ".join(text)}</p>\n<p class="warn">Research software, not medical advice: the page shows '
+        'how well models repeat what was prescribed. See <a href="#limits">intended use and limits</a>.</p>'
     )
 
 
-def _signed(value: float) -> str:
-    return f"{value:.3f}".replace("-", "−")
+def _data_section(true: Any, groups: Any, description: Mapping[str, Any] | None, train_counts: Any) -> str:
+    sizes = np.diff(true.indptr)
+    if description is None:
+        description = {
+            "records": len(sizes),
+            "patients": len(sizes) if groups is None else len(set(np.asarray(groups).tolist())),
+            "drugs": true.shape[1],
+            "drugs_per_record": float(sizes.mean()) if len(sizes) else 0.0,
+        }
+    several = bool(description) and all(isinstance(one, Mapping) for one in description.values())
+    cards = description if several else {"": description}
+    html = "".join(
+        (f"<h3>{escape(head)}</h3>" if head else "") + card_html(one, head or "Data") for head, one in cards.items()
+    )
+    used = np.bincount(true.indices, minlength=true.shape[1])
+    return f"{html}<h3>How often drugs occur</h3>\n{frequency_html(used, train_counts)}"
 
 
-_LIMITS = """<p><strong>This is research software, not medical advice.</strong> It shows how well models repeat
-what was prescribed in past records. It does not show that a prescription was right, that a recommended drug
-would help, or that a set without a listed interaction is safe.</p>
-<ul>
-<li>Not for use in the care of patients. A person qualified to prescribe must judge every recommendation.</li>
-<li>The figures hold for these records; another hospital, time or drug list will give others.</li>
-<li>Interactions are only those of the table that was given; doses, allergies, pregnancy, kidney and liver
-function are not looked at.</li>
-<li>Rare drugs have few records, so their figures are uncertain, and drugs that do not occur here are not
-judged at all.</li>
-<li>Intervals are over patients for fixed models; they do not hold the chance of another training set.</li>
-</ul>"""
+def _model_section(systems: Sequence[SystemResult], best: int) -> str:
+    parts = []
+    for place, system in enumerate(systems):
+        if system.card:
+            inner = card_html(system.card, system.name)
+            is_open = " open" if place == best else ""
+            parts.append(
+                f'<details class="card"{is_open}><summary>{escape(system.name)}</summary>\n{inner}\n</details>'
+            )
+    return "\n".join(parts)

@@ -9,7 +9,7 @@ import io
 import re
 import unicodedata
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
 import matplotlib as mpl
@@ -17,9 +17,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from medrec.report.curves import BANDS, Reliability
+from medrec.report.curves import Reliability
 
 INK, MUTED, GRID, PAPER = "#010101", "#020202", "#030303", "#040404"
 N_SERIES = 8
@@ -27,6 +28,7 @@ SERIES = [f"#05050{i}" for i in range(N_SERIES)]
 MARKERS = "osD^vPX*"
 _CSS = {INK: "currentColor", MUTED: "var(--muted)", GRID: "var(--grid)", PAPER: "var(--paper)"}
 _CSS.update({color: f"var(--series-{i + 1})" for i, color in enumerate(SERIES)})
+_FONT_SIZE = 10.5
 _WIDTH = 4.7  # inches; about 338 CSS pixels, so that text is not shrunk on a telephone
 
 
@@ -52,10 +54,10 @@ def draw(name: str, title: str, description: str, height: float, paint: Callable
                 "svg.fonttype": "none",
                 "svg.hashsalt": name,
                 "text.parse_math": False,
-                "font.size": 9.5,
-                "axes.titlesize": 9.5,
-                "axes.labelsize": 9.5,
-                "legend.fontsize": 9,
+                "font.size": _FONT_SIZE,
+                "axes.titlesize": _FONT_SIZE,
+                "axes.labelsize": _FONT_SIZE,
+                "legend.fontsize": 10,
                 "text.color": INK,
                 "axes.labelcolor": INK,
                 "axes.edgecolor": MUTED,
@@ -114,13 +116,13 @@ def accuracy_plot(table: pd.DataFrame) -> str:
                     xytext=(6, 0),
                     textcoords="offset points",
                     va="center",
-                    size=8.5,
+                    size=9.5,
                 )
             axes.plot([], [], marker, color=INK, markerfacecolor=fill, label=label, linestyle="none")
         axes.set_xlim(0, min(1.0, float(np.nanmax(table[["f1", "jaccard"]].to_numpy(), initial=0.1)) * 1.25))
-        _name_rows(axes, rows, table.index)
+        name_rows(axes, rows, table.index)
         axes.grid(axis="x")
-        _legend_above(axes)
+        legend_above(axes)
 
     words = "; ".join(
         f"{name}: Jaccard {j:.3f}, F1 {f:.3f}" for name, j, f in zip(table.index, table["jaccard"], table["f1"])
@@ -128,29 +130,28 @@ def accuracy_plot(table: pd.DataFrame) -> str:
     return draw("accuracy", "Jaccard and F1 by model", words, 0.95 + 0.52 * len(table), paint)
 
 
-def bands_plot(names: Sequence[str], f1: np.ndarray, drugs: Sequence[int]) -> str:
-    """F1 of each model for frequent, middle and rare drugs, ``f1`` of shape (n_models, 3)."""
+def bands_plot(names: Sequence[str], f1: np.ndarray, bands: Sequence[str], drugs: Sequence[float]) -> str:
+    """F1 of each model on drugs of each frequency, ``f1`` of shape (n_models, n_bands)."""
 
     def paint(axes: Axes) -> None:
         width = 0.8 / len(names)
         for i, (name, values) in enumerate(zip(names, f1)):
-            places = np.arange(3) + (i - (len(names) - 1) / 2) * width
+            places = np.arange(len(bands)) + (i - (len(names) - 1) / 2) * width
             axes.bar(places, np.nan_to_num(values), width * 0.9, color=_color(i), label=_short(name))
             if len(names) <= 4:
                 for x, value in zip(places, values):
                     text = "–" if np.isnan(value) else f"{value:.2f}".removeprefix("0")
-                    axes.text(x, np.nan_to_num(value) + 0.01, text, ha="center", va="bottom", size=8)
-        axes.set_xticks(
-            np.arange(3), [f"{band}\n{count} drug{'' if count == 1 else 's'}" for band, count in zip(BANDS, drugs)]
-        )
+                    axes.text(x, np.nan_to_num(value) + 0.01, text, ha="center", va="bottom", size=9)
+        ticks = [f"{band}\n{count:,.0f} drug{'' if count == 1 else 's'}" for band, count in zip(bands, drugs)]
+        axes.set_xticks(np.arange(len(bands)), ticks)
         axes.tick_params(axis="x", length=0)
         axes.set_ylabel("F1")
         axes.set_ylim(0, min(1.08, float(np.nanmax(f1, initial=0.1)) * 1.15))
         axes.grid(axis="y")
-        _legend_above(axes)
+        legend_above(axes)
 
     words = "; ".join(
-        f"{name}: " + ", ".join(f"{band} {value:.2f}" for band, value in zip(BANDS, values))
+        f"{name}: " + ", ".join(f"{band} {value:.2f}" for band, value in zip(bands, values))
         for name, values in zip(names, f1)
     )
     return draw("bands", "F1 by drug frequency", words, 3.2, paint)
@@ -174,7 +175,7 @@ def calibration_plot(names: Sequence[str], curves: Sequence[Reliability | None])
                 )
         axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="score", ylabel="share that was prescribed")
         axes.grid()
-        _legend_above(axes)
+        legend_above(axes)
 
     gaps = []
     for name, curve in zip(names, curves):
@@ -207,7 +208,7 @@ def sizes_plot(names: Sequence[str], true: np.ndarray, predicted: Sequence[np.nd
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         axes.set_ylim(bottom=0)
         axes.grid(axis="y")
-        _legend_above(axes)
+        legend_above(axes)
 
     modes = [f"prescribed most often {int(true.argmax())}"]
     modes += [f"{name} most often {int(shares.argmax())}" for name, shares in zip(names, predicted)]
@@ -226,7 +227,7 @@ def ddi_plot(table: pd.DataFrame, true_rate: float) -> str:
                 axes.plot(before, row, "o", color=color, markerfacecolor=PAPER, markersize=7)
             axes.plot(after, row, "o", color=color, markersize=7, clip_on=False)
             text = f"{after:.2%}" if np.isnan(before) else f"{before:.2%} → {after:.2%}"
-            axes.text(0.995, row, text, transform=axes.get_yaxis_transform(), ha="right", va="center", size=8.5)
+            axes.text(0.995, row, text, transform=axes.get_yaxis_transform(), ha="right", va="center", size=9.5)
         axes.plot([], [], "o", color=INK, markerfacecolor=PAPER, linestyle="none", label="before")
         axes.plot([], [], "o", color=INK, linestyle="none", label="after the filter")
         most = np.nanmax([*table["ddi_before"], *table["ddi_after"], true_rate, 1e-3])
@@ -234,9 +235,9 @@ def ddi_plot(table: pd.DataFrame, true_rate: float) -> str:
         axes.xaxis.set_major_formatter(PercentFormatter(1.0))
         axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.set_xlabel("interacting pairs / all pairs")
-        _name_rows(axes, rows, table.index)
+        name_rows(axes, rows, table.index)
         axes.grid(axis="x")
-        _legend_above(axes)
+        legend_above(axes)
 
     words = "; ".join(
         f"{name}: {after:.2%} after" + ("" if np.isnan(before) else f", {before:.2%} before")
@@ -263,31 +264,44 @@ def _short(name: str, columns: int = 20) -> str:
     """The name cut to a width, where a Chinese character takes two columns."""
     kept, used = "", 0
     for letter in name:
-        used += 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+        used += 1 + _wide_letters(letter)
         if used > columns:
             return kept.rstrip() + "…"
         kept += letter
     return kept
 
 
-def _name_rows(axes: Axes, rows: np.ndarray, names: Sequence[str] | pd.Index) -> None:
-    axes.set_yticks(rows, [_short(str(name)) for name in names])
+def _wide_letters(text: str) -> int:
+    """Letters that take the room of two."""
+    return sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
+
+
+def name_rows(axes: Axes, rows: np.ndarray, names: Iterable[str]) -> None:
+    """Name rows at the left; Chinese names get the room that the reader's fonts will need."""
+    shown = [_short(str(name)) for name in names]
+    axes.set_yticks(rows, shown)
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(-0.6, len(rows) - 0.4)
+    engine, figure = axes.figure.get_layout_engine(), axes.figure
+    wide = max((_wide_letters(name) for name in shown), default=0)
+    if wide and isinstance(engine, ConstrainedLayoutEngine) and isinstance(figure, Figure):
+        # matplotlib's own font has no Chinese and measures 0.6 em a letter for what takes 1 em.
+        missing = 0.4 * wide * _FONT_SIZE / 72 / figure.get_figwidth()
+        engine.set(rect=(missing, 0, 1 - missing, 1))
 
 
-def _legend_above(axes: Axes) -> None:
+def legend_above(axes: Axes) -> None:
+    """A legend above the axes, what was prescribed first."""
     handles, labels = axes.get_legend_handles_labels()
     if handles:
         first = [place for place, label in enumerate(labels) if label == "prescribed"]
         order = first + [place for place in range(len(labels)) if place not in first]
         handles, labels = [handles[place] for place in order], [labels[place] for place in order]
         columns = 3 if sum(map(len, labels)) <= 36 else 2
-        axes.legend(
+        axes.figure.legend(
             handles,
             labels,
-            loc="lower left",
-            bbox_to_anchor=(0, 1.0),
+            loc="outside upper left",
             ncols=columns,
             frameon=False,
             borderaxespad=0.2,

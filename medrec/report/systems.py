@@ -1,6 +1,6 @@
 """What is compared, and the table of figures that the report and the command line share."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,8 @@ class SystemResult:
         The sets before the interaction filter.
     seconds : float, default=nan
         Time to fit and predict.
+    card : mapping, optional
+        What the model is, see :func:`medrec.report.model_card`.
     """
 
     name: str
@@ -35,6 +37,7 @@ class SystemResult:
     sets: Any
     sets_unfiltered: Any = None
     seconds: float = float("nan")
+    card: Mapping[str, Any] | None = None
 
 
 def summary_table(

@@ -241,6 +241,11 @@ class DDIGraph:
         }
         return graph
 
+    def check_loaded(self) -> None:
+        """Refuse a matrix that is none of the names; ``medrec.load`` asks for this."""
+        again = DDIGraph(self.names, self.severity)
+        self.severity, self.drug_drug = again.severity, again.drug_drug
+
     # ------------------------------------------------------------------ views
 
     @property

@@ -3,6 +3,7 @@
 import hashlib
 import inspect
 from collections.abc import Mapping
+from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,7 @@ def study_facts(
         "space": describe_space(space),
         "metric": metric,
         "folds": {"number": len(folds), "random_state": random_state, "rows": _digest(folds)},
-        "versions": {"medrec": __version__, **library_versions()},
+        "versions": {"medrec": __version__, "optuna": metadata.version("optuna"), **library_versions()},
     }
 
 

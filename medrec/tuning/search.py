@@ -13,6 +13,7 @@ import numpy as np
 from medrec._literals import read_literal, write_literal
 from medrec.tuning.configuration import configuration_key, read_options
 from medrec.tuning.ledger import Claim, Ledger
+from medrec.tuning.signals import Deferred
 from medrec.tuning.spaces import default_draw, list_configurations
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 MAX_STARTS = 5
 """How often a configuration is begun whose process dies; then it counts as failed."""
-PATIENCE = 100
+PATIENCE = 50
 """Repeats in a row after which a space that cannot be listed counts as exhausted."""
 
 
@@ -40,9 +41,9 @@ class Search:
     """Trials of a study, one after another, in step with other processes on the same study.
 
     First comes the default configuration. A configuration whose trial died with its process, or was interrupted, is
-    tried again before any new one. All others are drawn by Optuna's TPE, and claimed in the ledger before they are
-    fitted: what is claimed already is not fitted again, its trial ends at once as failed with the attribute
-    ``repeats``.
+    tried again before any new one. All others are drawn by Optuna's TPE, after a repeat at random, and claimed in the
+    ledger before they are fitted: what is claimed already is not fitted again, its trial ends at once as failed with
+    the attribute ``repeats``.
 
     Parameters
     ----------
@@ -85,6 +86,7 @@ class Search:
         self._repeats = 0
         self._failure: Exception | None = None
         self._plan = Plan()
+        self._signals = Deferred()
 
     def run(self, deadline: float = math.inf, waits: Callable[[], Any] = lambda: None) -> Iterator[int]:
         """Try configurations, and yield once for each one that is done, those of earlier runs and others included.
@@ -154,12 +156,15 @@ class Search:
         seed = int(self._rng(count).integers(2**31))
         # A sampler for each trial, seeded by its number: a study that is resumed goes on as if it had not stopped, and
         # two processes do not draw the same numbers.
-        sampler: Any = optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
+        sampler: Any = optuna.samplers.RandomSampler(seed)  # after a repeat; TPE would dwell on what is tried
+        if not self._repeats:
+            sampler = optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
         if plan.fixed:
             sampler = optuna.samplers.PartialFixedSampler(dict(plan.fixed), sampler)
         self.study.sampler = sampler
         try:
-            self.study.optimize(self._objective, n_trials=1)
+            with Deferred() as self._signals:
+                self.study.optimize(self._objective, n_trials=1)
         except Exception as error:
             if self._failure is not None:
                 raise self._failure from None
@@ -177,8 +182,12 @@ class Search:
 
         self._number = trial.number
         plan = self._plan
-        drawn = self._draw(trial)
-        options = read_options(drawn) if plan.options is None else dict(plan.options)
+        try:
+            drawn = read_options(self._draw(trial))
+        except Exception as error:  # of a space, which is no matter of one configuration
+            self._failure = error
+            raise
+        options = drawn if plan.options is None else dict(plan.options)
         trial.set_user_attr("options", {name: write_literal(value) for name, value in options.items()})
         holder = self._claim(trial, options)
         if holder is not None:
@@ -232,8 +241,10 @@ class Search:
     def _score(self, trial: Trial, options: Mapping[str, Any]) -> float:
         import optuna
 
-        value = math.nan
-        for fold, value in enumerate(self.score(options)):
+        value, values = math.nan, self.score(options)
+        for fold in range(self.n_folds):
+            with self._signals.admitted():
+                value = next(values)
             trial.report(value, fold)
             if fold + 1 < self.n_folds and not self._plan.is_default and trial.should_prune():
                 raise optuna.TrialPruned

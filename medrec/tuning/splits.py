@@ -43,7 +43,8 @@ class GroupedIterativeSplit(BaseCrossValidator):
 
     Notes
     -----
-    Under scikit-learn's metadata routing it asks for ``groups``, as GroupKFold does.
+    Under scikit-learn's metadata routing it asks for ``groups``, as GroupKFold does. scikit-learn's ``cross_validate``
+    itself refuses a sparse y: give it ``Y.toarray()``.
 
     Examples
     --------
@@ -193,7 +194,9 @@ def nested_splits(y: Any, groups: Any = None, *, outer: Any = None, inner: Any =
 
 
 def grouped_holdout(y: Any, groups: Any = None, *, test_size: float = 0.2, random_state: Any = 0) -> tuple[Rows, Rows]:
-    """One training and one test part of whole patients, every label in both where two patients have it.
+    """One training and one test part of whole patients, and in both every label that has patients enough.
+
+    Enough are those of which the test part, or the training part if that is less, gets one: five for a fifth.
 
     Parameters
     ----------

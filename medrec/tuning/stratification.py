@@ -43,7 +43,7 @@ def stratified_folds(Y: Any, groups: Any, share: Any, rng: np.random.RandomState
     Iterative stratification (Sechidis et al. 2011), with a patient's records as one: the label that the fewest
     patients still have is given out first, each patient to the fold that lacks most of that label. That looks at one
     label at a time, so afterwards patients move and change places while the whole table of labels by folds gets better:
-    first, fewer labels are absent from a fold, of those that have a patient for each; then, less of
+    first, fewer labels are absent from a fold, of those whose patients would fill the least fold's share; then, less of
 
     .. math:: \\sum_k \\frac{(m_k - p_k n)^2}{p_k n} + \\frac{1}{L} \\sum_l \\chi^2_l, \\qquad
        \\chi^2_l = \\sum_k \\frac{(n_{lk} - p_k n_l)^2}{p_k n_l (1 - n_l / n)},
@@ -107,7 +107,7 @@ def stratified_folds(Y: Any, groups: Any, share: Any, rng: np.random.RandomState
 def _search(
     counts: sp.csr_matrix, share: np.ndarray, folds: np.ndarray, rng: np.random.RandomState
 ) -> tuple[int, np.ndarray]:
-    """Labels absent from folds though they have a patient for each, and the fold of each patient, -1 being open."""
+    """Labels absent from folds though they have patients enough, and the fold of each patient, -1 being open."""
     from medrec.kernels.stratify import assign_groups, move_groups, swap_groups
 
     (n_groups, n_columns), n_folds = counts.shape, len(share)
@@ -119,7 +119,8 @@ def _search(
     assign_groups(arrays, by_label, share, *state)
     total = table.sum(axis=1).astype(np.float64)
     weight = _weights(total)
-    enough = holders.sum(axis=1) >= n_folds
+    enough = holders.sum(axis=1) * share.min() >= 1.0 - 1e-9
+    enough[-1] = True  # every fold has a patient
     goal = (arrays, share, weight, enough, total)
     for _ in range(ROUNDS):
         if not move_groups(order, *goal, *state):

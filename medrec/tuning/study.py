@@ -92,7 +92,7 @@ def open_study(
         pruner=optuna.pruners.MedianPruner(n_startup_trials=5),
     )
     ledger = _patiently(lambda: Ledger(engine, name))
-    if not ledger.known() and study.get_trials(deepcopy=False):
+    if study.get_trials(deepcopy=False) and not ledger.known():  # in this order: facts come before trials
         raise InputError(f"study {name!r}{where} was not made by medrec; give another name for the study, or storage")
     mine = json.dumps(facts, ensure_ascii=False, sort_keys=True)
     theirs = json.loads(ledger.agree(mine))

@@ -198,15 +198,6 @@ def test_describe_prints_only_json(made: Path, capsys: pytest.CaptureFixture[str
     assert found["notes"] == list(data.notes)
 
 
-def test_doctor_finds_nothing_broken(capsys: pytest.CaptureFixture[str]) -> None:
-    capsys.readouterr()
-    assert main(["doctor"]) == 0
-    written = capsys.readouterr()
-    assert "broken" not in written.out
-    assert written.err == ""
-    assert "ok         model files" in written.out
-
-
 COMMANDS = ["demo", "fit", "predict", "evaluate", "score", "data", "data describe", "data make", "data fetch", "doctor"]
 
 

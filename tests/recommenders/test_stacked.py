@@ -154,3 +154,22 @@ def test_bases_may_be_recommenders_and_stand_twice():
     twice.fit(X, Y, groups)
     assert twice.base_names_ == ["BinaryRelevanceRecommender", "logistic", "logistic 3", "prior"]
     assert np.isfinite(twice.predict_proba(X)).all()
+
+
+def test_bases_are_taken_from_memory(tmp_path, monkeypatch):
+    """A second fit with other pairs fits no base again, and is what it would be without memory."""
+    X, Y, groups = problem()
+    options = {"bases": ["logistic", NeighborRecommender(n_neighbors=5)], "random_state": 3}
+    StackedRecommender(**options, pairs=PLAIN, memory=str(tmp_path)).fit(X, Y, groups)
+    trees = PairBooster(n_estimators=20, min_child_samples=5)
+    expected = StackedRecommender(**options, pairs=trees).fit(X, Y, groups).predict_proba(X)
+
+    def refuse(*arguments):
+        raise AssertionError("a base was fitted again")
+
+    monkeypatch.setattr(BinaryRelevanceRecommender, "_fit_scores", refuse)
+    monkeypatch.setattr(NeighborRecommender, "_fit_scores", refuse)
+    kept = StackedRecommender(**options, pairs=trees, memory=str(tmp_path)).fit(X, Y, groups)
+    np.testing.assert_array_equal(kept.predict_proba(X), expected)
+    with pytest.raises(AssertionError, match="fitted again"):
+        StackedRecommender(**options, memory=str(tmp_path)).fit(X, Y[:, ::-1], groups)

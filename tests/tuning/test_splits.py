@@ -242,11 +242,27 @@ def test_a_holdout_is_of_its_size_and_has_every_label(test_size):
     assert not set(groups[train]) & set(groups[test])
     assert abs(len(test) - test_size * len(Y)) <= 2
     holders = np.array([len(np.unique(groups[Y[:, label] == 1])) for label in range(Y.shape[1])])
-    assert (Y[test].any(axis=0) & Y[train].any(axis=0))[holders >= 2].all()
+    assert (Y[test].any(axis=0) & Y[train].any(axis=0))[holders * min(test_size, 1 - test_size) >= 1].all()
     drawn = np.random.default_rng(0).permutation(np.unique(groups))
     plain = np.flatnonzero(np.isin(groups, drawn[: round(test_size * len(drawn))]))
     ours, theirs = (np.abs(Y[rows].mean(axis=0) - Y.mean(axis=0)).mean() for rows in (test, plain))
     assert ours < theirs / 3
+
+
+def test_labels_of_few_patients_do_not_swell_a_holdout():
+    Y = np.kron(np.eye(100, dtype=int), np.ones((2, 1), dtype=int))  # two patients a label
+    train, test = grouped_holdout(Y, test_size=0.1)
+    assert len(test) == 20
+    assert Y[train].any(axis=0).all()
+
+
+@pytest.mark.parametrize("test_size", [0.01, 0.99])
+def test_neither_part_of_a_holdout_is_empty(test_size):
+    rng = np.random.default_rng(0)
+    for n_patients in (2, 3, 5):
+        train, test = grouped_holdout(rng.integers(0, 2, (n_patients, 4)), test_size=test_size)
+        assert len(train) + len(test) == n_patients
+        assert min(len(train), len(test)) == 1
 
 
 class Patients(ClassifierMixin, BaseEstimator):
