@@ -180,7 +180,7 @@ def kill(folder: Path, smoke: bool, wrong: list[str]) -> list[dict[str, Any]]:
         begun = time.monotonic()
         while sum(fits(log).values()) == lines and process.poll() is None and time.monotonic() - begun < 120:
             time.sleep(0.02)  # imports cost seconds, in which there is nothing to lose
-        wait = rng.uniform(0, 0.5 if smoke else 4.0)
+        wait = rng.uniform(0, 0.5 if smoke else 6.0)
         time.sleep(wait)
         ended = process.poll() is not None
         process.send_signal(signal.SIGKILL)

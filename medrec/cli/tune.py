@@ -75,9 +75,8 @@ def run(parsed: Any) -> None:
 
 def given_options(parsed: Any) -> set[str]:
     """Options that were set on the command line, which are not tuned."""
-    given = set(set_options(parsed))
     usual = build_parser().parse_args(["fit", "--data", "", "--out", ""])
-    return given | {name for name in ("decision",) if getattr(parsed, name) != getattr(usual, name)}
+    return {*set_options(parsed), *(["decision"] if parsed.decision != usual.decision else [])}
 
 
 def report(parsed: Any, result: TuningResult) -> None:

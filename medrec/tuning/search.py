@@ -41,9 +41,9 @@ class Search:
     """Trials of a study, one after another, in step with other processes on the same study.
 
     First comes the default configuration. A configuration whose trial died with its process, or was interrupted, is
-    tried again before any new one. All others are drawn by Optuna's TPE, after a repeat at random, and claimed in the
-    ledger before they are fitted: what is claimed already is not fitted again, its trial ends at once as failed with
-    the attribute ``repeats``.
+    tried again before any new one, and after them where it died twice. All others are drawn by Optuna's TPE, after a
+    repeat at random, and claimed in the ledger before they are fitted: what is claimed already is not fitted again, its
+    trial ends at once as failed with the attribute ``repeats``.
 
     Parameters
     ----------
@@ -130,22 +130,30 @@ class Search:
         return [(claim, by_number[claim.trial]) for claim in claims]
 
     def _next(self, trials: list[tuple[Claim, FrozenTrial]]) -> Plan | None:
-        """What to try next; None where nothing is left but what other processes try."""
+        """What to try next; None where nothing is left, or nothing but what other processes try."""
         claimed = {claim.key for claim, _ in trials}
         if self._key({}) not in claimed:
             drawn = {} if callable(self.space) else default_draw(self.space, self.defaults)
             return Plan(drawn, {name: self.defaults[name] for name in drawn}, is_default=True)
-        for claim, trial in trials:
-            if trial.state.name == "FAIL" and not is_done(claim, trial):
-                again = not trial.user_attrs.get("interrupted", False)
-                return Plan(trial.params, options_of(trial), claim, again, is_default=claim.slot == 0)
-        if len(claimed) >= self.limit:
-            return None
-        if self._listed is not None:
-            left = [drawn for key, drawn in self._listed.items() if key not in claimed]
-            if not left or self._repeats:
-                return Plan(left[self._rng(len(trials)).integers(len(left))]) if left else None
-        return None if self._repeats >= PATIENCE else Plan()
+        lost = [pair for pair in trials if pair[1].state.name == "FAIL" and not is_done(*pair)]
+        # One that was begun twice may be what kills its process: it waits until nothing else is left.
+        lost.sort(key=lambda pair: pair[0].starts)
+        if not lost or lost[0][0].starts > 1:
+            new = self._new(claimed) if len(claimed) < self.limit else None
+            if new is not None or not lost:
+                return new
+        claim, trial = lost[0]
+        counts = not trial.user_attrs.get("interrupted", False)
+        return Plan(trial.params, options_of(trial), claim, counts, is_default=claim.slot == 0)
+
+    def _new(self, claimed: set[str]) -> Plan | None:
+        """A configuration that nobody has claimed; None where there seems to be none."""
+        if self._listed is None:
+            return None if self._repeats >= PATIENCE else Plan()
+        left = [drawn for key, drawn in self._listed.items() if key not in claimed]
+        if left and self._repeats:
+            return Plan(left[self._rng(len(claimed)).integers(len(left))])
+        return Plan() if left else None
 
     def _try(self, plan: Plan) -> None:
         """Run one trial of this process."""

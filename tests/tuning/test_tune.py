@@ -1,6 +1,7 @@
 """tune: what is tried, what is found, and what a study is held to."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import optuna
@@ -16,7 +17,7 @@ from medrec.recommenders import make_recommender
 from medrec.safety import DDIGraph
 from medrec.tuning import fit_records, search_space, tune
 from medrec.tuning.ledger import Claim
-from medrec.tuning.search import MAX_STARTS, is_done
+from medrec.tuning.search import MAX_STARTS, Plan, Search, is_done
 from medrec.tuning.tune import tuning_folds
 from tests.tuning.toys import FINITE, SPACE, Toy, dataset, metric, value_of
 
@@ -249,8 +250,8 @@ def test_a_configuration_that_kills_its_process_is_given_up():
 
 
 def test_a_resumed_study_is_the_study_that_never_stopped(tmp_path):
-    whole = toy_tune(trials=14, storage=url(tmp_path, "whole"))
-    for trials in (1, 5, 14):
+    whole = toy_tune(trials=12, storage=url(tmp_path, "whole"))
+    for trials in (1, 5, 12):
         log = []
         parts = toy_tune(trials=trials, storage=url(tmp_path, "parts"), log=log, refit=False)
         assert len(parts.trials) == trials
@@ -428,3 +429,23 @@ def test_a_model_that_is_not_there():
     with pytest.raises(ValueError, match="model must be one of"):
         tune("forest", SMALL)
     assert isinstance(search_space("stacked")["bases"], CategoricalDistribution)
+
+
+def test_what_died_once_comes_first_and_what_died_twice_last():
+    def trial(number, state, **attributes):
+        said = {"options": {"k": str(number)}, **attributes}
+        return SimpleNamespace(number=number, state=SimpleNamespace(name=state), user_attrs=said, params={"k": number})
+
+    search = Search(None, None, space=SPACE, defaults={"k": 3}, score=iter, n_folds=3, limit=4, random_state=0)
+    done = (Claim(0, search._key({}), 0, 1), trial(0, "COMPLETE"))
+    once, twice = (Claim(1, "once", 1, 1), trial(1, "FAIL")), (Claim(2, "twice", 2, 2), trial(2, "FAIL"))
+    stopped = (Claim(1, "once", 1, 1), trial(1, "FAIL", interrupted=True))
+    running = (Claim(3, "running", 3, 1), trial(3, "RUNNING"))
+    assert search._next([]).is_default
+    assert search._next([done, once, twice]) == Plan({"k": 1}, {"k": 1}, once[0])
+    assert search._next([done, stopped, twice]) == Plan({"k": 1}, {"k": 1}, once[0], counts=False)
+    assert search._next([done, twice]) == Plan()
+    assert search._next([done, twice, running]) == Plan()
+    search.limit = 3
+    assert search._next([done, twice, running]) == Plan({"k": 2}, {"k": 2}, twice[0])
+    assert search._next([done, running, (Claim(2, "given up", 2, MAX_STARTS), trial(2, "FAIL"))]) is None
