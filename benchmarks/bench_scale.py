@@ -105,13 +105,22 @@ def run(parsed, work):
     ]
 
     peaks = []
-    for n in parsed.records[-2:]:
-        one = cells.found.get(f"{parsed.columns}, {n:,}: fit", {})
-        peaks.append({"records": f"{n:,}", "rows a block": f"{small:,}", "peak GiB": one.get("peak_gb")})
     n = parsed.records[min(1, len(parsed.records) - 1)]
-    one = cell(f"{n:,}: fit, blocks of {large:,}", step="fit", n=n, rows=large, name="large")
-    peaks.append({"records": f"{n:,}", "rows a block": f"{large:,}", "peak GiB": one.get("peak_gb")})
-    show("Peak of fit by records and rows a block", peaks)
+    for step, usual, more in (("fit", small, large), ("predict", small // 2, 2 * small)):
+        for size in parsed.records:
+            one = cells.found.get(f"{parsed.columns}, {size:,}: {step}", {})
+            peaks.append(
+                {"step": step, "records": f"{size:,}", "rows a block": f"{usual:,}", "peak GiB": one.get("peak_gb")}
+            )
+        one = cell(
+            f"{n:,}: {step}, blocks of {more:,}",
+            step=step,
+            n=n,
+            rows=2 * more if step == "predict" else more,
+            name="large",
+        )
+        peaks.append({"step": step, "records": f"{n:,}", "rows a block": f"{more:,}", "peak GiB": one.get("peak_gb")})
+    show("Peak by records and rows a block (a file is a block's limit; the coefficients take 0.16 GiB)", peaks)
 
     equal = []
     for n in parsed.records[:1]:
@@ -245,7 +254,7 @@ def digest_of(pipeline):
     arrays = (model.labels_.coef_, model.labels_.intercept_, model.calibrator_.slope_, model.calibrator_.intercept_)
     digest = hashlib.sha256()
     for array in arrays:
-        digest.update(np.ascontiguousarray(array).tobytes())
+        digest.update(memoryview(np.ascontiguousarray(array)).cast("B"))
     return digest.hexdigest()
 
 
@@ -258,9 +267,9 @@ def digest_of_files(folder):
 
 
 def predict(what):
-    """Sets of every record, in files."""
-    out = Path(f"{place(what)}-sets")
-    predict_parquet(f"{place(what)}.medrec", place(what), out)
+    """Sets of every record, in files; half as many records at a time as are learned from."""
+    out = Path(f"{place(what)}-sets{'-' + what['name'] if 'name' in what else ''}")
+    predict_parquet(f"{place(what)}.medrec", place(what), out, rows=what["rows"] // 2)
     return {"digest": digest_of_files(out)}
 
 
@@ -285,7 +294,9 @@ def cluster(what):
             with killer(client, work, "medrec-features-*/*.learn", how != "all live") as first:
                 model = fit(what, client=client, scratch=work)["digest"]
             with killer(client, work, ".sets.part/*.parquet", how != "all live", spared=first) as second:
-                predict_parquet(f"{place(what)}.medrec", place(what), work / "sets", client=client)
+                predict_parquet(
+                    f"{place(what)}.medrec", place(what), work / "sets", rows=what["rows"] // 2, client=client
+                )
             figures[how] = {
                 "digests": [model, digest_of_files(work / "sets")],
                 "killed": len(first) + len(second),

@@ -59,6 +59,7 @@ RECOMMENDERS = {
     "prior": PriorRecommender(),
     "logistic": BinaryRelevanceRecommender("logistic"),
     "svm": BinaryRelevanceRecommender("svm"),
+    "online": BinaryRelevanceRecommender("online"),
     "lightgbm": BinaryRelevanceRecommender(BOOSTER),
     "xgboost": BinaryRelevanceRecommender(XGBoostBase(n_estimators=3)),
     "tree": BinaryRelevanceRecommender(EstimatorBase(TREE)),
@@ -431,6 +432,8 @@ def test_seed_decides_the_folds(recommender):
 def test_weights_count_as_repeated_records(name, recommender):
     if name in ("lightgbm", "xgboost", "stacked"):
         pytest.skip("boosters count records, not weights, in their bins, and LightGBM in min_child_samples too")
+    if name == "online":
+        pytest.skip("an online learner meets a repeated record at two times, a weighted one once")
     X, Y, _ = problem()
     for option in {"base", "meta"} & set(recommender.get_params()):
         base = getattr(recommender, option)

@@ -237,6 +237,8 @@ class OnlineLinearBase(BaseEstimator):
 
     def _checked(self, X: Any, Y: Any) -> tuple[sp.csr_matrix, sp.csr_matrix]:
         X = sp.csr_matrix(X, dtype=np.float32)
+        if not X.has_sorted_indices:  # the order of a row's entries would show in the last bits
+            X = X.sorted_indices()
         if X.data.size and not np.isfinite(X.data).all():
             raise ValueError("OnlineLinearBase: X must be finite; got NaN or infinity. Impute missing values first.")
         Y = check_sets(Y, who="OnlineLinearBase")

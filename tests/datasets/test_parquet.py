@@ -1,6 +1,7 @@
 """Partitioned Parquet: what was written comes back, block by block, and what is wrong is named with its row."""
 
 import json
+import sys
 
 import numpy as np
 import pandas as pd
@@ -33,8 +34,9 @@ def make_data(**options):
             "age": [61.5, np.nan, 30.0],
             "day": ["2015-03-01", None, "2016-01-01"],
             "why": [[["乙", "热"]], [], []],
-        }
-    )
+        },
+        dtype=object,
+    ).astype({"age": float})
     options = {"ids": ["x", "y", "z"], "groups": ["p", "p", "q"], "ddi": pd.DataFrame([["甲", "乙", None]]), **options}
     if options["ddi"] is not None:
         options["ddi"].columns = ["drug", "other", "severity"]
@@ -166,3 +168,11 @@ def test_generated_records_are_the_same_however_many_are_made(tmp_path):
     assert (one.Y[:20] != first.Y).nnz == 0
     with pytest.raises(ValueError, match="must be at least 1"):
         write_generated(tmp_path / "none", 0)
+
+
+def test_without_pyarrow_the_cure_is_named(tmp_path, monkeypatch):
+    (tmp_path / "a.parquet").touch()
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    for work in (lambda: read_parquet(tmp_path), lambda: write_parquet([make_data()], tmp_path)):
+        with pytest.raises(ImportError, match=r'Records in Parquet files need .* pip install "medrec\[parquet\]"'):
+            work()
