@@ -85,10 +85,10 @@ class Worker:
         """End it; its exit status."""
         if self.process is None:
             return 0
-        self.process.kill()
-        status = self.process.wait()
-        self.process = None
-        return status
+        process, self.process = self.process, None
+        with process:  # which closes its pipes
+            process.kill()
+        return process.returncode
 
 
 def fuzz(seed: int, first: int, last: int) -> dict[str, Any]:
@@ -108,9 +108,10 @@ def fuzz(seed: int, first: int, last: int) -> dict[str, Any]:
             heard = worker.read(1.0)
             if heard is None or (heard == {} and _hangs(worker, since, spent)):
                 hung = heard is not None
-                status = worker.stop() if hung else worker.process.wait()
+                if not hung:
+                    worker.process.wait()
+                status = worker.stop()
                 problem = "hangs" if hung else f"the process ended with {_signal(status)}"
-                worker.process = None
                 failures.append({"number": begun, "problem": problem})
                 print(f"FAILED {seed}:{begun}: {problem}", flush=True)
                 counts["failed"] += 1

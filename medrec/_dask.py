@@ -20,7 +20,7 @@ WORKER_DIED = (*SLOW, asyncio.CancelledError, concurrent.futures.CancelledError,
 """What sending raises where a worker dies."""
 POLL = 0.5
 """Seconds between two looks at the workers while nothing comes back."""
-GRACE = 45.0
+GRACE = 90.0
 """Seconds that tasks have to end by themselves when one that they talk to has died."""
 TRIES = 5
 """Times that shared data may be lost with all workers that held it."""

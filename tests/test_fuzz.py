@@ -116,3 +116,32 @@ def test_the_fuzzer_runs_and_finds_nothing(tmp_path: Path) -> None:
     (one,) = json.loads((tmp_path / "fuzz.json").read_text(encoding="utf-8"))["slices"]
     assert sum(one["counts"].values()) == one["mutations"] == 100
     assert one["failures"] == []
+
+
+FAKE = """
+import json, os, signal, sys
+say = lambda **values: print(json.dumps(values), flush=True)
+say(ready=True)
+for line in sys.stdin:
+    for number in range(*map(int, line.split())):
+        say(begins=number)
+        if number == 1:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        while number == 3:
+            pass
+        say(done=number, input="x", status=1)
+"""
+
+
+def test_who_crashes_or_hangs_is_seen_and_the_others_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import bench_fuzz
+
+    (tmp_path / "fuzz_worker.py").write_text(FAKE, encoding="utf-8")
+    monkeypatch.setattr(bench_fuzz, "HERE", tmp_path)
+    monkeypatch.setattr(bench_fuzz, "MOST_SECONDS", 0.3)
+    found = bench_fuzz.fuzz(0, 0, 6)
+    assert found["counts"] == {"refused": 4, "failed": 2}
+    assert found["failures"] == [
+        {"number": 1, "problem": "the process ended with SIGSEGV"},
+        {"number": 3, "problem": "hangs"},
+    ]

@@ -53,7 +53,7 @@ def score_by_block(parsed: Any, presets: list[str]) -> dict[str, dict[str, Any]]
         raise InputError(f"is a folder, which --truth parquet:DIR goes with; got {parsed.truth}", path=parsed.pred)
     records = ParquetRecords(parsed.truth.partition(":")[2])
     graph = read_graph(parsed.ddi, records, parsed.truth)
-    options = {"labels": records.drug_names, "truth": "drugs", "groups": "patient", "ddi": graph}
+    options: dict[str, Any] = {"labels": records.drug_names, "truth": "drugs", "groups": "patient", "ddi": graph}
     try:
         results = {name: evaluate_parquet(parsed.pred, preset=name, **options) for name in presets}
     except ValueError as error:

@@ -107,7 +107,8 @@ class HashingRecordVectorizer(TransformerMixin, BaseEstimator):
     def fit(self, X: pd.DataFrame, y: Any = None) -> "HashingRecordVectorizer":
         """Count the tokens of records ``X`` anew where ``idf`` is asked for; else look at the schema only."""
         for name in ("n_records_", "record_counts_"):
-            vars(self).pop(name, None)
+            if hasattr(self, name):
+                delattr(self, name)
         return self.partial_fit(X)
 
     def partial_fit(self, X: pd.DataFrame, y: Any = None) -> "HashingRecordVectorizer":

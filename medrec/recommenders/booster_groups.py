@@ -16,8 +16,8 @@ from medrec.recommenders.xgboost_quantiles import Quantiles
 
 ARRIVE = 20
 """Seconds within which all workers must have begun."""
-TIMEOUT = 300
-"""Seconds that a worker waits for the histograms of the others before it takes them for dead."""
+TIMEOUT = 60
+"""Seconds that a worker waits for the others, and for their histograms, before it takes them for dead."""
 
 
 class XGBoostGroup:

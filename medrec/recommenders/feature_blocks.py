@@ -108,7 +108,8 @@ def write_features(
         Share of the patients that are held out; which ones follows from the hashes of their names.
     """
     records = ParquetRecords(source)
-    learn, held = [], []
+    learn: list[Path] = []
+    held: list[Path] = []
     counts, n_learn, n_held = np.zeros(len(records.drug_names)), 0, 0
     for at, data in enumerate(records.blocks(rows, [records.files[number]])):
         patients = np.asarray([murmurhash3_32(str(one), positive=True) for one in data.groups], dtype=np.uint32)

@@ -29,7 +29,7 @@ def test_names_make_bases():
     assert make_base(given).C == 2.0
     assert make_base(LinearSVC(C=3.0)).estimator.C == 3.0
     for wrong in ("forest", None, 3, LinearBase, EstimatorBase, PlattCalibrator()):
-        with pytest.raises(ValueError, match="base must be one of logistic, svm, lightgbm"):
+        with pytest.raises(ValueError, match="base must be one of logistic, svm, online, lightgbm"):
             make_base(wrong)
 
 
