@@ -12,7 +12,7 @@ from medrec.metrics import evaluate, evaluate_dask
 from medrec.tuning import GroupedIterativeSplit, cross_decide
 
 data = load("synthetic:records=300,seed=0")
-client = Client(processes=False, n_workers=2, threads_per_worker=1, dashboard_address=None)
+client = Client(processes=False, n_workers=2, threads_per_worker=1, dashboard_address=":0")
 print(f"{len(client.nthreads())} workers, {sum(client.nthreads().values())} threads")
 
 

@@ -1,4 +1,4 @@
-"""Every block of the guide runs and prints what the page says; every link of every document leads somewhere."""
+"""Every block of README and guide runs and prints what the page says; every link of every document leads somewhere."""
 
 import contextlib
 import io
@@ -32,7 +32,7 @@ def sample_files(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("path", [path for path in PAGES if runs(path)], ids=name_of)
+@pytest.mark.parametrize("path", [path for path in (ROOT / "README.md", *PAGES) if runs(path)], ids=name_of)
 def test_blocks_of_the_page_run(path, sample_files, tmp_path, monkeypatch):
     """In order, as one session: Python in one namespace, commands in the same folder."""
     folder = shutil.copytree(sample_files, tmp_path / "work")
