@@ -512,7 +512,7 @@ def test_broken_options_are_named():
     for options, message in [
         ({"order": "alphabet"}, "order must be"),
         ({"order": [0, 0, 1, 2, 3]}, "each of 0 … 4 once"),
-        ({"base": "forest"}, "base must be one of logistic, svm, lightgbm"),
+        ({"base": "forest"}, "base must be one of logistic, svm, online, lightgbm"),
         ({"base": LinearBase(C=-1.0)}, "C must be positive"),
         ({"base": LinearBase(loss="hinge")}, "loss must be one of"),
     ]:

@@ -112,6 +112,8 @@ def _of_base(base: str) -> dict[str, BaseDistribution]:
         return {"C": _number(0.3, 300.0)}
     if base == "svm":
         return {"C": _number(0.02, 20.0)}
+    if base == "online":
+        return {"rate": _number(0.01, 1.0), "n_passes": _whole(1, 20, log=True)}
     shared = {
         "n_estimators": _whole(10, 100, log=True) if base.endswith("-fast") else _whole(30, 300, log=True),
         "learning_rate": _number(0.02, 0.4),
