@@ -437,6 +437,17 @@ class TestContents:
         state(model, tmp_path / "m")
         refused(tmp_path / "m", "NeighborRecommender: record")
 
+    def test_neighbours_in_a_stack(self, data: Any, tmp_path: Path) -> None:
+        """They have no number of features of their own: what they are given is compared when it is there."""
+        pipeline = medrec.load(MODELS / "format2" / "stacked.medrec")
+        base = next(one for one in pipeline[-1].bases_ if isinstance(one, NeighborRecommender))
+        width = base.record_features_.shape[1]
+        base.record_features_ = base.record_features_[:, :1]
+        state(pipeline, tmp_path / "m")
+        broken = medrec.load(tmp_path / "m")
+        with pytest.raises(ValueError, match=f"records have 1 features; got {width}"):
+            broken.predict_proba(data.records)
+
     def test_boosters(self, tmp_path: Path) -> None:
         model = small("lightgbm")
         base = model.labels_
