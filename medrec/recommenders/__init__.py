@@ -11,7 +11,8 @@ from medrec.recommenders.linear import LinearBase
 from medrec.recommenders.neighbors import NeighborRecommender
 from medrec.recommenders.online_linear import OnlineLinearBase
 from medrec.recommenders.pair_booster import PairBooster
-from medrec.recommenders.partitions import fit_parquet, predict_parquet
+from medrec.recommenders.partition_fit import fit_parquet
+from medrec.recommenders.partition_predict import predict_parquet
 from medrec.recommenders.pipeline import MODELS, make_recommender
 from medrec.recommenders.prior import PriorRecommender
 from medrec.recommenders.stacked import StackedRecommender

@@ -23,7 +23,7 @@ from medrec.metrics import evaluate, evaluate_dask, evaluate_parquet
 from medrec.metrics.tables import parquet_chunks, parquet_files
 from medrec.recommenders import OnlineLinearBase, fit_parquet, make_recommender, predict_parquet
 from medrec.recommenders.feature_blocks import Block, FeatureBlocks, write_block
-from medrec.recommenders.partitions import _predict_file
+from medrec.recommenders.partition_predict import _predict_file
 
 pytest.importorskip("pyarrow", reason="needs pyarrow: pip install 'medrec[parquet]'")
 DRUGS = [f"drug {number}" for number in range(12)]
@@ -151,7 +151,7 @@ def test_a_model_in_a_file_gives_the_same_and_goes_on_where_it_was_stopped(sourc
             raise KeyboardInterrupt
         return _predict_file(number, *arguments)
 
-    monkeypatch.setattr("medrec.recommenders.partitions._predict_file", stopping)
+    monkeypatch.setattr("medrec.recommenders.partition_predict._predict_file", stopping)
     with pytest.raises(KeyboardInterrupt):
         predict_parquet(tmp_path / "model.medrec", source, tmp_path / "sets")
     assert not (tmp_path / "sets").exists()
