@@ -86,7 +86,7 @@ def run_parts(parsed: argparse.Namespace, scratch: Path) -> None:
         PARTS[part].run(run, parsed.jobs)
         run.show_targets()
         cells.also.setdefault("parts", {})[part] = {
-            "commit": cells.facts["commit"],
+            **cells.facts,
             "folds": run.folds,
             "jobs": parsed.jobs,
             "targets": run.checked,
@@ -118,18 +118,20 @@ def measure(words: Sequence[str], jobs: int, *, smoke: bool) -> Outcome:
 
 def write_markdown(path: Path, cells: Cells) -> None:
     """All parts that were ever run into this file, in order."""
-    facts = cells.facts
-    versions = ", ".join(f"{name} {number}" for name, number in facts["versions"].items())
     lines = [
         "# Quality\n",
         "Printed by `python benchmarks/bench_quality.py --out benchmarks/results`; intervals are 95 %, by bootstrap "
-        "over patients (over records where patients are not known). A dash stands for what was not run.\n",
-        f"{facts['machine']}, {facts['cores']} cores; {versions}.",
+        "over patients (over records where patients are not known). A dash stands for what was not run.",
     ]
     for part in PARTS:
         if part in cells.also.get("parts", {}):
             held = cells.also["parts"][part]
-            lines += [f"\n## {part} ({held['jobs']} core(s) a cell)", *held["markdown"]]
+            versions = ", ".join(f"{name} {number}" for name, number in held["versions"].items())
+            lines += [f"\n## {part} ({held['jobs']} core(s) a cell)"]
+            lines += [
+                f"\n{held['machine']}, {held['cores']} cores; commit {held['commit'][:12]}; {versions}.",
+                *held["markdown"],
+            ]
     with atomic_write(path) as file:
         file.write("\n".join(lines) + "\n")
 

@@ -21,9 +21,11 @@ for name, distribution in space.items():
     print(f"  {name}: {distribution}")
 
 # %% Four trials, then the same call for ten: the study in the file goes on, as it does after a crash.
-Path("study.db").unlink(missing_ok=True)  # a fresh start, so that this example prints the same twice
+Path("example-03.db").unlink(missing_ok=True)  # a fresh start, so that this example prints the same twice
 for trials in (4, 10):
-    result = tune("binary-relevance", train, space=space, trials=trials, n_splits=2, cv=2, storage="sqlite:///study.db")
+    result = tune(
+        "binary-relevance", train, space=space, trials=trials, n_splits=2, cv=2, storage="sqlite:///example-03.db"
+    )
     states = result.trials["state"].value_counts().to_dict()
     print(f"\n{len(result.trials)} trials ({states}): default {result.default_value:.4f}, best {result.best_value:.4f}")
 print("best options:", result.best_params)

@@ -50,7 +50,8 @@ def read_outer(file: IO[bytes]) -> tuple[bytes, bytes]:
         members = archive.infolist()
         names = [member.filename for member in members]
         if names != OUTER:
-            raise DamageError(f"has the members {', '.join(names[:4]) or 'none'} instead of {' and '.join(OUTER)}")
+            found = ", ".join(f"{name:.40}" for name in names[:4]) or "none"
+            raise DamageError(f"has the members {found} instead of {' and '.join(OUTER)}")
         _check_members(members, {zipfile.ZIP_STORED})
         if members[0].file_size > MAX_MANIFEST:
             raise DamageError("manifest.json is too large")

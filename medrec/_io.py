@@ -182,7 +182,7 @@ def save(model: Any, path: str | os.PathLike[str], /, **manifest: Any) -> None:
     """
     import skops.io
 
-    from medrec._archive import check_inner
+    from medrec._archive import MAX_MANIFEST, check_inner
 
     try:
         blob = skops.io.dumps(model, compression=zipfile.ZIP_DEFLATED, compresslevel=1)
@@ -193,13 +193,16 @@ def save(model: Any, path: str | os.PathLike[str], /, **manifest: Any) -> None:
         raise InputError(f"model cannot be saved: {error}", path=path) from error
     if strange:
         raise InputError(
-            f"model holds {strange[0]}, which loading would refuse; use scikit-learn's or medrec's types",
+            f"model holds {strange[0]}, which loading would refuse; medrec's own models and bases can be saved",
             path=path,
         )
     digest = hashlib.sha256(blob).hexdigest()
     facts = {**manifest, "medrec": __version__, "format": FORMAT, "sha256": digest, "versions": library_versions()}
+    text = json.dumps(facts, ensure_ascii=False, indent=1).encode()
+    if len(text) > MAX_MANIFEST:
+        raise InputError(f"manifest is {len(text):,} bytes, {MAX_MANIFEST:,} at most; store less in it", path=path)
     with atomic_write(path, "wb") as file, zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("manifest.json", json.dumps(facts, ensure_ascii=False, indent=1))
+        archive.writestr("manifest.json", text)
         archive.writestr("model.skops", blob)
 
 
@@ -209,8 +212,9 @@ def load(path: str | os.PathLike[str]) -> Any:
     Nothing in the file is executed. What is damaged by accident is found by its checksum before it is read. Of a file
     that a stranger made, every type must be known to be harmless, nothing may unpack to more than arrays do, indices
     must lie within their arrays, and the text of every booster must be one that its library can read: so the worst
-    that such a file can do is to be refused, or to score as its author liked. (Classifiers of scikit-learn that you
-    brought to ``MultiLabelAdapter`` or as a base are as safe as skops makes them; trees and libsvm are refused.)
+    that such a file can do is to be refused, or to score as its author liked. Classifiers of scikit-learn, under
+    ``MultiLabelAdapter`` or as a base, are as safe as skops makes them: trees and libsvm are refused, neighbours and
+    clusters asked for their shapes, but scikit-learn does not promise that no other could crash the process.
 
     Parameters
     ----------

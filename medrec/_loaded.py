@@ -2,7 +2,8 @@
 
 skops puts attributes back without asking the object, so each is asked here: sparse matrices are whole, options that
 the version which wrote the file did not have get their defaults, and every class with a ``check_loaded`` method says
-whether its attributes go together.
+whether its attributes go together. scikit-learn's classes have none; those whose compiled code would read beyond an
+array that is too short are asked for its shape.
 """
 
 import inspect
@@ -10,6 +11,9 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+
+ROWS = ("_fit_X", "cluster_centers_")
+"""Rows that scikit-learn's neighbours and clusters hold, as wide as the records that are compared with them."""
 
 
 def check_loaded(model: Any) -> None:
@@ -39,6 +43,8 @@ def check_loaded(model: Any) -> None:
             if type(one).__module__.startswith("medrec."):
                 _fill_options(one)
                 parts.append(one)
+            else:
+                _check_rows(one)
             waiting.extend(vars(one).values())
     # What a part is made of was found after it, and is looked at before it.
     for one in reversed(parts):
@@ -50,6 +56,17 @@ def _check_sparse(matrix: Any) -> None:
     if matrix.format not in ("csr", "csc") or matrix.data.dtype.kind not in "biuf":
         raise ValueError(f"a sparse matrix is {matrix.format} of {matrix.data.dtype}")
     matrix.check_format(full_check=True)
+
+
+def _check_rows(one: Any) -> None:
+    held = vars(one)
+    for name in ROWS:
+        if name in held:
+            shape = np.shape(held[name])
+            if len(shape) != 2 or shape[1] != held.get("n_features_in_"):
+                raise ValueError(f"{type(one).__name__}: {name} is of shape {shape}, not as wide as the records")
+            if name == "_fit_X" and "_y" in held and np.shape(held["_y"])[:1] != shape[:1]:
+                raise ValueError(f"{type(one).__name__}: {name} and _y are of other lengths")
 
 
 def _fill_options(one: Any) -> None:

@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import skops.io
+from sklearn.cluster import KMeans
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 from sklearn.utils.validation import check_is_fitted
 
@@ -435,6 +437,17 @@ class TestContents:
         state(model, tmp_path / "m")
         refused(tmp_path / "m", "NeighborRecommender: record")
 
+    def test_neighbours_in_a_stack(self, data: Any, tmp_path: Path) -> None:
+        """They have no number of features of their own: what they are given is compared when it is there."""
+        pipeline = medrec.load(MODELS / "format2" / "stacked.medrec")
+        base = next(one for one in pipeline[-1].bases_ if isinstance(one, NeighborRecommender))
+        width = base.record_features_.shape[1]
+        base.record_features_ = base.record_features_[:, :1]
+        state(pipeline, tmp_path / "m")
+        broken = medrec.load(tmp_path / "m")
+        with pytest.raises(ValueError, match=f"records have 1 features; got {width}"):
+            broken.predict_proba(data.records)
+
     def test_boosters(self, tmp_path: Path) -> None:
         model = small("lightgbm")
         base = model.labels_
@@ -453,3 +466,35 @@ class TestContents:
     def test_libsvm_is_refused_when_it_is_written(self, tmp_path: Path) -> None:
         with pytest.raises(InputError, match="libsvm would believe"):
             medrec.save(small(EstimatorBase(SVC())), tmp_path / "m")
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("_fit_X", np.zeros((20, 1))),
+            ("_fit_X", np.zeros((9, 4))),
+            ("_y", np.zeros(3, int)),
+            ("n_features_in_", None),
+        ],
+    )
+    def test_neighbours_of_scikit_learn(self, name: str, value: Any, tmp_path: Path) -> None:
+        """Their compiled code would read beyond rows that are too few or too narrow."""
+        model = small(EstimatorBase(KNeighborsClassifier(3, algorithm="brute")))
+        medrec.save(model, tmp_path / "m")
+        assert np.array_equal(medrec.load(tmp_path / "m").predict_proba(np.eye(4)), model.predict_proba(np.eye(4)))
+        setattr(model.labels_.estimators_[0], name, value)
+        state(model, tmp_path / "m")
+        refused(tmp_path / "m", "not as wide as the records|of other lengths")
+
+    def test_clusters_of_scikit_learn(self, tmp_path: Path) -> None:
+        clusters = KMeans(2, n_init=1, random_state=0).fit(np.eye(4))
+        state(clusters, tmp_path / "m")
+        assert medrec.load(tmp_path / "m").predict(np.eye(4)).tolist() == clusters.predict(np.eye(4)).tolist()
+        clusters.cluster_centers_ = clusters.cluster_centers_[:, :1]
+        state(clusters, tmp_path / "m")
+        refused(tmp_path / "m", "cluster_centers_ is of shape .2, 1., not as wide")
+
+
+def test_a_manifest_that_load_would_refuse_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"manifest is 1,048,[0-9]+ bytes"):
+        medrec.save(small(), tmp_path / "m", notes="x" * 2**20)
+    assert list(tmp_path.iterdir()) == []

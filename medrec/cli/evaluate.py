@@ -20,6 +20,7 @@ from medrec.cli.tables import print_figures
 from medrec.datasets import Dataset
 from medrec.metrics import evaluate
 from medrec.report import SystemResult, data_card, model_card, write_report
+from medrec.report.tables import plural
 from medrec.safety import DDIGraph
 from medrec.tuning import cross_decide
 
@@ -134,6 +135,7 @@ def write_page(parsed: Any, data: Dataset, graph: DDIGraph | None, tested: Teste
     truth = tested.truth
     card = model_card(tested.pipeline, name=parsed.model, protocol=tested.protocol, **{SECONDS: seconds})
     system = SystemResult(parsed.model, *tested.result, seconds, card)
+    examples = examples_of(tested.models, tested.fold, truth, system, parsed.examples) if parsed.examples else []
     write_report(
         parsed.report,
         [system],
@@ -146,8 +148,10 @@ def write_page(parsed: Any, data: Dataset, graph: DDIGraph | None, tested: Teste
         train_counts=tested.train_counts,
         folds=tested.fold,
         frontier=frontier_of(graph, truth, system),
-        examples=examples_of(tested.models, tested.fold, truth, system, parsed.examples) if parsed.examples else (),
+        examples=examples,
     )
+    if examples:
+        note(f"{parsed.report}: quotes the text of {plural(len(examples), 'record')}; --examples 0 leaves it out")
 
 
 def describe(parsed: Any, data: Dataset, truth: Dataset) -> dict[str, Any]:

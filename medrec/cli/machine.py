@@ -84,8 +84,9 @@ def core_packages() -> Iterator[Part]:
         if one.marker is None or one.marker.evaluate({"extra": ""}):
             name = f"{one.name}{one.specifier}"
             part = package_part(one.name, "required", f'pip install --upgrade "{name}"', core=True)
-            if part.state == "ok" and not one.specifier.contains(part.note, prereleases=True):
-                note = f"{part.note} is installed, {one.specifier} is required"
+            have = _version(one.name)
+            if part.state == "ok" and have and not one.specifier.contains(have, prereleases=True):
+                note = f"{have} is installed, {one.specifier} is required"
                 part = part._replace(state="broken", note=note, cure=f'pip install --upgrade "{name}"')
             yield part
 
@@ -101,7 +102,7 @@ def package_part(package: str, purpose: str, cure: str, *, core: bool = False) -
         lacking = next((name for name in ("libgomp", "libGL", "libcuda") if name in str(error)), "")
         mend = "sudo apt-get install libgomp1" if lacking == "libgomp" else f"pip install --force-reinstall {package}"
         return Part(package, "broken", f"cannot be imported ({_brief(error)})", mend, core)
-    return Part(package, "ok", _version(package), core=core)
+    return Part(package, "ok", _version(package) or "of unknown version", core=core)
 
 
 def boosters() -> Iterator[Part]:

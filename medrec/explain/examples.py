@@ -1,14 +1,18 @@
 """The worst and the best records of an evaluation, explained for the report."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from medrec._checks import check_sets
 from medrec.datasets import Dataset
 from medrec.explain.explanation import RecordExplainer
+from medrec.explain.terms import FEATURE, NO_VALUE
 from medrec.metrics import overlap_counts
+from medrec.report.contributions import COLUMNS
 from medrec.report.examples import DrugReason, RecordExample
 
 HIDDEN = ("birthdate", "date")
@@ -83,7 +87,7 @@ def record_examples(
     Returns
     -------
     list of RecordExample
-        In the order of ``rows``. Dates and dates of birth are left out of the text.
+        In the order of ``rows``. Dates and dates of birth are left out of the text, and what they add is one row.
 
     Examples
     --------
@@ -122,6 +126,7 @@ def _reasons(pipeline: Any, record: Dataset, recommended: set[int]) -> list[Drug
     for outcome, labels in outcomes.items():
         for place, label in enumerate(sorted(labels, key=lambda label: -explainer.probabilities[label])):
             one = explainer.explain(str(record.drug_names[label]))
+            unseen = sum(span.amount for passage in one.passages if passage.kind in HIDDEN for span in passage.spans)
             reasons.append(
                 DrugReason(
                     drug=one.drug,
@@ -130,8 +135,20 @@ def _reasons(pipeline: Any, record: Dataset, recommended: set[int]) -> list[Drug
                     rank=one.rank,
                     why=one.why,
                     passages=[passage for passage in one.passages if passage.kind not in HIDDEN],
-                    located=one.located,
-                    table=one.table if place < EXPLAINED else None,
+                    located=one.located - unseen,
+                    table=_without_dates(one.table, record.schema) if place < EXPLAINED else None,
                 )
             )
     return reasons
+
+
+def _without_dates(table: pd.DataFrame, schema: Mapping[str, str]) -> pd.DataFrame:
+    """A table of contributions with what comes from hidden columns as one row, so that it sums to the same."""
+    columns = [re.escape(f"{column}:") for column, kind in schema.items() if kind in HIDDEN]
+    is_hidden = table["feature"].str.contains("|".join(columns) or "(?!)", regex=True)
+    if not is_hidden.any():
+        return table
+    total = float(table.loc[is_hidden, "contribution"].sum())
+    rows = [*table[~is_hidden].itertuples(index=False, name=None), (FEATURE, "dates, not shown", NO_VALUE, total)]
+    kept = pd.DataFrame(rows, columns=COLUMNS)
+    return kept.iloc[np.argsort(-kept["contribution"].abs().to_numpy(), kind="stable")].reset_index(drop=True)

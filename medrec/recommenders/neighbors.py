@@ -155,6 +155,8 @@ class NeighborRecommender(BaseRecommender):
         from medrec.kernels.nearest import nearest_of_postings, nearest_of_products  # numba waits until it is needed
 
         known = self.record_features_
+        if known.shape[1] != X.shape[1]:  # compiled code would believe it, whoever wrote the model's file
+            raise ValueError(f"NeighborRecommender: records have {known.shape[1]} features; got {X.shape[1]}.")
         if sp.issparse(known) != sp.issparse(X):
             X = sp.csr_matrix(X) if sp.issparse(known) else X.toarray()
         n_known = known.shape[0]

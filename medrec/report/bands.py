@@ -27,12 +27,15 @@ class Bands(NamedTuple):
         The fold of each record.
     rule : str
         What the bands are, in words.
+    of_training : bool
+        Whether they are of training records, which their names then count.
     """
 
     names: tuple[str, ...]
     of_label: np.ndarray
     folds: np.ndarray
     rule: str
+    of_training: bool
 
     def of(self, sets: sp.csr_matrix) -> np.ndarray:
         """The drugs of each record in each band, (n_records, n_bands)."""
@@ -88,7 +91,7 @@ def training_bands(train_counts: Any, folds: Any, shape: tuple[int, int]) -> Ban
     names += [f"{low + 1}–{high}" for low, high in pairwise(EDGES)]
     rule = "Bands are by the number of training records that have a drug"
     rule += "." if len(counts) == 1 else ", in each fold its own."
-    return Bands((*names, f"over {EDGES[-1]}"), np.searchsorted(EDGES, counts, side="left"), folds, rule)
+    return Bands((*names, f"over {EDGES[-1]}"), np.searchsorted(EDGES, counts, side="left"), folds, rule, True)
 
 
 def prescription_bands(frequencies: Any, n_records: int) -> Bands:
@@ -114,7 +117,18 @@ def prescription_bands(frequencies: Any, n_records: int) -> Bands:
         "Bands are by the prescriptions in the records above: each has about a third of them, so the tail has most "
         "of the drugs. How often the training records have a drug was not given."
     )
-    return Bands(("tail", "middle", "head"), band[None], np.zeros(n_records, dtype=np.int64), rule)
+    return Bands(("tail", "middle", "head"), band[None], np.zeros(n_records, dtype=np.int64), rule, False)
+
+
+def count_text(count: float) -> str:
+    """A number of drugs, which is a mean over folds, in words that do not call few none.
+
+    Examples
+    --------
+    >>> [count_text(count) for count in (0.0, 0.4, 1.2, 1234.0)]
+    ['0', 'under 1', '1', '1,234']
+    """
+    return "under 1" if 0 < count < 0.5 else f"{count:,.0f}"
 
 
 def band_table(

@@ -38,7 +38,7 @@ def pair_table(graph: Any, drug_names: Any, true: sp.csr_matrix, before: sp.csr_
     >>> pair_table([[0, 1], [1, 0]], ["aspirin", "warfarin"], after, before, after).to_numpy().tolist()
     [['aspirin', 'warfarin', 'unspecified', 0, 2, 0]]
     """
-    matrix = graph.severity if isinstance(graph, DDIGraph) else sp.csr_matrix(np.asarray(graph) != 0)
+    matrix = graph.severity if isinstance(graph, DDIGraph) else sp.csr_matrix(sp.csr_matrix(graph) != 0)
     upper = sp.coo_matrix(sp.triu(matrix, k=1))
     together = {}
     for key, sets in (("prescribed", true), ("before", before), ("after", after)):

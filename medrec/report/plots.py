@@ -130,7 +130,7 @@ def accuracy_plot(table: pd.DataFrame) -> str:
     return draw("accuracy", "Jaccard and F1 by model", words, 0.95 + 0.52 * len(table), paint)
 
 
-def bands_plot(names: Sequence[str], f1: np.ndarray, bands: Sequence[str], drugs: Sequence[float]) -> str:
+def bands_plot(names: Sequence[str], f1: np.ndarray, bands: Sequence[str], drugs: Sequence[str]) -> str:
     """F1 of each model on drugs of each frequency, ``f1`` of shape (n_models, n_bands)."""
 
     def paint(axes: Axes) -> None:
@@ -142,7 +142,7 @@ def bands_plot(names: Sequence[str], f1: np.ndarray, bands: Sequence[str], drugs
                 for x, value in zip(places, values):
                     text = "–" if np.isnan(value) else f"{value:.2f}".removeprefix("0")
                     axes.text(x, np.nan_to_num(value) + 0.01, text, ha="center", va="bottom", size=9)
-        ticks = [f"{band}\n{count:,.0f} drug{'' if count == 1 else 's'}" for band, count in zip(bands, drugs)]
+        ticks = [f"{band}\n{count} drug{'s' if count != '1' else ''}" for band, count in zip(bands, drugs)]
         axes.set_xticks(np.arange(len(bands)), ticks)
         axes.tick_params(axis="x", length=0)
         axes.set_ylabel("F1")

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from medrec.metrics import OverlapCounts, ddi_rate
 from medrec.report import plots
-from medrec.report.bands import Bands, band_table
+from medrec.report.bands import Bands, band_table, count_text
 from medrec.report.curves import reliability, size_shares
 from medrec.report.interactions import frontier_html, pair_table, pairs_html
 from medrec.report.quality import figures_table
@@ -62,7 +62,7 @@ def bands_section(
     rows = []
     for band, row in zip(bands.names, found[best].to_dict("records")):
         cells = [
-            "under 1" if 0 < row["drugs"] < 0.5 else f"{row['drugs']:,.0f}",
+            count_text(row["drugs"]),
             f"{row['prescribed']:,}",
             f"{row['recommended']:,}",
         ]
@@ -72,12 +72,12 @@ def bands_section(
             number(row["f1"]) + interval(row["f1_low"], row["f1_high"]),
         ]
         rows.append(row_cells(band, cells))
-    heads = ["Training records" if "train" in bands.rule else "Band", "Drugs", "Prescribed", "Recommended"]
+    heads = ["Training records" if bands.of_training else "Band", "Drugs", "Prescribed", "Recommended"]
     head = head_cells(*heads, "Precision", "Recall", "F1")
     caption = f"{escape(str(names[best]))}: all drugs of a band taken together; below F1 its 95 % interval."
     table = scrolling_table("Quality by frequency", caption, head, rows, frame="fit")
     f1 = np.array([one["f1"].to_numpy() for one in found])
-    plot = plots.bands_plot([str(name) for name in names], f1, bands.names, bands.drugs().tolist())
+    plot = plots.bands_plot([str(name) for name in names], f1, bands.names, list(map(count_text, bands.drugs())))
     return (
         f"<p>{escape(bands.rule)} A model can only learn a drug from records that have it; what the text names, the "
         f"stacked model can recommend without.</p>\n"

@@ -128,6 +128,9 @@ details.card > summary small { display: inline; white-space: normal; margin-left
   nav, .search, .skip { display: none; }
   .scroll, .scroll.long { overflow: visible; max-height: none; border: 0; }
   .scroll.long tbody tr:nth-child(n+61) { display: none; }
+  .scroll.long:has(tbody tr:nth-child(61))::after {
+    content: "Printed are the first 60 rows; the page itself has all."; display: block; padding: .4rem .3rem;
+  }
   .plots { grid-template-columns: 1fr 1fr; gap: 0 1.5rem; }
   .pair { display: block; }
   svg.plot { max-width: 11cm; }

@@ -99,6 +99,7 @@ MODELS: list[tuple[str, Callable[[bytes], bytes], str]] = [
         ),
         r"model: (holds types that are not trusted|is damaged)",
     ),
+    ("names that a terminal would obey", lambda _: zip_of(**{"\x1b[2J" * 30: b""}), r"members \\x1b\[2J[^\x1b]{,200}$"),
     ("no recommender", lambda model: repack(model, model=skops.io.dumps({"a": 1})), r"model: holds a dict, which does"),
 ]
 

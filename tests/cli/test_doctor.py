@@ -96,6 +96,11 @@ class TestPackages:
         assert part.note.startswith("0.0.1 is installed, >=")
         assert part.cure.startswith('pip install --upgrade "numpy>=')
 
+    def test_a_version_that_nobody_wrote_down(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(machine, "_version", lambda package: "")
+        parts = list(machine.core_packages())
+        assert {(one.state, one.note) for one in parts} == {("ok", "of unknown version")}
+
     @pytest.mark.parametrize(
         ("message", "cure"), [("libgomp.so.1: no such file", "apt-get install libgomp1"), ("torn", "--force-reinstall")]
     )

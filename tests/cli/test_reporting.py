@@ -61,13 +61,14 @@ def source(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("count", "quotes"), [("1", True), ("0", False)])
-def test_the_page_quotes_records_only_when_asked(source, tmp_path, count, quotes, monkeypatch):
+def test_the_page_quotes_records_only_when_asked(source, tmp_path, count, quotes, monkeypatch, capsys):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     page = tmp_path / "report.html"
     words = ["evaluate", "--data", source, "--cv", "2", "--model", "neighbors", "--set", "cv=2"]
     assert main([*words, "--report", str(page), "--examples", count]) == 0
     text = page.read_text(encoding="utf-8")
     assert ("Worst and best records" in text) == quotes
+    assert ("quotes the text of 2 records" in capsys.readouterr().err) == quotes
     assert any(note[:4] in text for note in NOTES) == quotes
     assert "in each fold its own" in text
     assert f"source</dt><dd><span>{source}" in text.replace(' lang="zh-Hans"', "")

@@ -54,9 +54,14 @@ def test_outcomes_and_reasons_are_those_of_the_explainer(made):
     for one in example.drugs:
         found = explainer.explain(one.drug)
         assert (one.probability, one.rank, one.why) == (found.probability, found.rank, found.why)
-        assert one.located == found.located
+        shown = [passage for passage in found.passages if passage.column != "visit"]
+        assert one.located == pytest.approx(found.located - spans(found.passages) + spans(shown))
     assert example.jaccard == len(truth & given) / len(truth | given)
     assert (example.record, example.model) == (data.ids[2], "m")
+
+
+def spans(passages):
+    return sum(span.amount for passage in passages for span in passage.spans)
 
 
 def test_dates_are_not_shown(made):
@@ -65,6 +70,16 @@ def test_dates_are_not_shown(made):
     html = examples_section([example])
     assert any(passage.text == data.records["note"].iloc[1] for passage in example.drugs[0].passages)
     assert data.records["visit"].iloc[1] not in html
+    assert "visit:" not in html
+    [one] = [reason for reason in example.drugs if reason.drug == DRUGS[1]]
+    found = RecordExplainer(pipeline, data.subset([1])).explain(one.drug).table
+    of_dates = found["feature"].str.startswith("visit:")
+    assert of_dates.any()
+    row = one.table[one.table["feature"] == "dates, not shown"]
+    assert row["contribution"].sum() == pytest.approx(found.loc[of_dates, "contribution"].sum())
+    assert row["value"].isna().all()
+    assert one.table["contribution"].sum() == pytest.approx(found["contribution"].sum())
+    assert one.table["contribution"].abs().is_monotonic_decreasing
     assert {passage.column for one in example.drugs for passage in one.passages} == {
         "note", "talk", "codes", "sex", "age"
     }  # fmt: skip

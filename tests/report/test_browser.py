@@ -1,9 +1,11 @@
 """The pages in a real browser: they need nothing, fit every screen, are readable, and work by keyboard."""
 
+import numpy as np
 import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from medrec.report import SystemResult, write_report
 from tests._browser import chromium
 from tests.explain.examples import DRUGS
 from tests.report import pages
@@ -186,3 +188,18 @@ def test_printing_opens_the_cards_for_the_while(browser, report):
     assert len(browser.driver.execute_cdp_cmd("Page.printToPDF", {})["data"]) > 10_000
     assert browser.run("return open_then") == browser.run("return document.querySelectorAll('details.card').length")
     assert browser.run("return document.querySelectorAll('details.card:not([open])').length") == folded
+
+
+def test_paper_says_that_it_has_the_first_rows_of_a_long_table(browser, tmp_path):
+    path, n = tmp_path / "report.html", 61
+    systems = [SystemResult("all", None, np.ones((2, n)))]
+    write_report(path, systems, title="Long", Y=np.ones((2, n)), drug_names=[f"drug {i}" for i in range(n)])
+    note = "return getComputedStyle(document.querySelector('.scroll.long'), '::after').content"
+    shown = (
+        "return [...document.querySelectorAll('#drug-table tbody tr')].filter((one) => one.checkVisibility()).length"
+    )
+    browser.open(path)
+    assert (browser.run(shown), browser.run(note)) == (n, "none")
+    browser.open(path, width=690, media="print")
+    assert browser.run(shown) == 60
+    assert "first 60 rows" in browser.run(note)

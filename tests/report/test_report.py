@@ -10,6 +10,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 
 from medrec._checks import InputError
 from medrec.metrics import ddi_rate, evaluate
@@ -286,3 +287,20 @@ def test_a_page_of_1500_records_and_651_drugs_is_small(tmp_path):
     case = example(n_records=1500, n_labels=651)
     write_report(tmp_path / "report.html", **case, train_counts=np.arange(651), n_resamples=10)
     assert (tmp_path / "report.html").stat().st_size < 1_500_000
+
+
+@pytest.mark.parametrize(("counts", "head"), [(None, "Band"), (np.arange(12), "Training records")])
+def test_bands_are_headed_by_what_they_are(counts, head, tmp_path):
+    path = tmp_path / "report.html"
+    write_report(path, **{**example(), "train_counts": counts, "n_resamples": 5})
+    heads = [cells[0][0] for cells in Page(path.read_text(encoding="utf-8")).rows if cells and cells[0]]
+    assert {"Band", "Training records"} & set(heads) == {head}
+
+
+def test_a_graph_may_be_a_sparse_matrix(tmp_path):
+    case = example() | {"n_resamples": 5}
+    pages = []
+    for name, graph in (("dense", case["graph"]), ("sparse", sp.csr_matrix(case["graph"]))):
+        write_report(tmp_path / name, **{**case, "graph": graph})
+        pages.append((tmp_path / name).read_bytes())
+    assert pages[0] == pages[1]
