@@ -32,7 +32,8 @@ def run(parsed: Any) -> None:
     if len(data) < 2 or (data.groups is not None and len(set(data.groups)) < 2):
         raise InputError(f"{parsed.data}: folds need the records of two patients; give more")
     given = given_options(parsed)
-    space = search_space(parsed.model, parsed.base, schema=data.schema)
+    hashed = set_options(parsed).get("hashed", False)
+    space = search_space(parsed.model, parsed.base, schema=data.schema, hashed=hashed)
     space = {name: one for name, one in space.items() if name not in given}
     if not space:
         raise UsageError("every option that tune knows is set; leave one out")

@@ -130,7 +130,7 @@ def tune(
     if space is None:
         if callable(model):
             raise ValueError("tune: a function of one's own needs a space. Pass space={option: distribution}.")
-        space = search_space(model, base, schema=data.schema)
+        space = search_space(model, base, schema=data.schema, hashed=options.get("hashed", False))
         space = {key: one for key, one in space.items() if key not in options}
     if not callable(space) and not space:
         raise ValueError("tune: the space is empty: every option is set. Leave one out, or pass space.")
