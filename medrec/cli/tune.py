@@ -6,6 +6,7 @@ from typing import Any
 
 import medrec
 from medrec._checks import InputError
+from medrec._dask import connected
 from medrec._io import check_writable
 from medrec._literals import write_literal
 from medrec.cli import UsageError
@@ -38,25 +39,26 @@ def run(parsed: Any) -> None:
     if not space:
         raise UsageError("every option that tune knows is set; leave one out")
     quiet = {} if parsed.model == "prior" else {"verbose": False}
-    try:
-        result = tune(
-            partial(make_pipeline, parsed, data, graph, **quiet),
-            data,
-            space=space,
-            trials=parsed.trials,
-            timeout=parsed.timeout,
-            storage=parsed.storage,
-            study_name=parsed.study or name_study(parsed.model, parsed.base),
-            metric=parsed.metric,
-            n_splits=parsed.cv,
-            random_state=parsed.seed,
-            refit=parsed.out is not None,
-            verbose=True,
-        )
-    except InputError:
-        raise
-    except (ValueError, TypeError) as error:
-        raise UsageError(str(error)) from error
+    with connected(parsed.dask):
+        try:
+            result = tune(
+                partial(make_pipeline, parsed, data, graph, **quiet),
+                data,
+                space=space,
+                trials=parsed.trials,
+                timeout=parsed.timeout,
+                storage=parsed.storage,
+                study_name=parsed.study or name_study(parsed.model, parsed.base),
+                metric=parsed.metric,
+                n_splits=parsed.cv,
+                random_state=parsed.seed,
+                refit=parsed.out is not None,
+                verbose=True,
+            )
+        except InputError:
+            raise
+        except (ValueError, TypeError) as error:
+            raise UsageError(str(error)) from error
     for line in result.notes:
         note(line)
     report(parsed, result)

@@ -107,15 +107,15 @@ def fit_parquet(
     records = ParquetRecords(source)
     check_columns(vectorizer.schema, records.schema, records.source)
     share = min(held_out, max_held_out / max(1, records.n_records))
-    numbers = range(len(records.files))
+    numbers, path = range(len(records.files)), records.source.resolve()  # workers may stand in another folder
     shared: dict[str, Any] = {"client": client, "show": verbose}
     with tempfile.TemporaryDirectory(prefix="medrec-features-", dir=scratch) as name:
-        folder = Path(name)
+        folder = Path(name).resolve()
         if vectorizer.idf:
-            parts = run_tasks(_count_tokens, numbers, records.source, vectorizer, rows, desc="tokens", **shared)
-            vectorizer.merge(parts)
+            counted = run_tasks(_count_tokens, numbers, path, vectorizer, rows, desc="tokens", **shared)
+            vectorizer.merge(one for one in counted if one is not None)
         written = list(
-            run_tasks(_write, numbers, records.source, folder, vectorizer, base, rows, share, desc="features", **shared)
+            run_tasks(_write, numbers, path, folder, vectorizer, base, rows, share, desc="features", **shared)
         )
         n_learn, n_held = (sum(getattr(one, name) for one in written) for name in ("n_learn", "n_held"))
         if not n_learn or not n_held:
@@ -150,7 +150,7 @@ def predict_parquet(
 ) -> list[Path]:
     """Recommend drugs for partitioned records, a block at a time, and write them as partitioned Parquet.
 
-    Each file of records becomes a file of the same name with the columns ``id``, ``patient``, ``drugs`` (the true
+    Each file with records becomes a file of the same name with the columns ``id``, ``patient``, ``drugs`` (the true
     ones), ``predicted`` (names, best first) and ``probability`` (of these, in this order): what
     ``evaluate_parquet(out, labels=drug_names, truth="drugs", groups="patient")`` takes. The folder takes its name when
     all files are there. Until then they are in the hidden folder ``.NAME.part`` beside it; where the model is a file,
@@ -226,7 +226,7 @@ def predict_parquet(
     for name in ("job.json", "model.medrec"):
         (folder / name).unlink(missing_ok=True)
     os.replace(folder, target)
-    return [target / name for name in names]
+    return [target / name for name in names if name is not None]
 
 
 def check_columns(schema: Mapping[str, str], found: Mapping[str, str], path: Any) -> None:
@@ -239,7 +239,8 @@ def check_columns(schema: Mapping[str, str], found: Mapping[str, str], path: Any
 
 def check_records_model(pipeline: Any, records: ParquetRecords, path: Any) -> None:
     """Refuse a model that does not read these records."""
-    if not isinstance(pipeline, Pipeline) or not all(hasattr(pipeline[-1], name) for name in ("decide", "drug_names_")):
+    known = isinstance(pipeline, Pipeline) and hasattr(pipeline[0], "schema")
+    if not known or not all(hasattr(pipeline[-1], name) for name in ("decide", "drug_names_")):
         raise InputError(
             f"holds a {type(pipeline).__name__}, which does not read records; name a file that medrec fit wrote",
             path=path,
@@ -260,11 +261,12 @@ def _parts(pipeline: Pipeline) -> tuple[HashingRecordVectorizer, BinaryRelevance
     )
 
 
-def _count_tokens(number: int, source: Path, vectorizer: Any, rows: int) -> HashingRecordVectorizer:
+def _count_tokens(number: int, source: Path, vectorizer: Any, rows: int) -> HashingRecordVectorizer | None:
+    """The vectorizer with the counts of one file; None where it holds no record."""
     records = ParquetRecords(source)
-    counted = clone(vectorizer)
+    counted = None
     for data in records.blocks(rows, [records.files[number]]):
-        counted.partial_fit(data.records)
+        counted = (clone(vectorizer) if counted is None else counted).partial_fit(data.records)
     return counted
 
 
@@ -314,8 +316,8 @@ def _loaded(path: Path, changed: int) -> Any:
     return load(path)
 
 
-def _predict_file(number: int, source: Path, folder: Path, model: Any, rows: int) -> str:
-    """Write the sets of one file of records; one that is there was written whole."""
+def _predict_file(number: int, source: Path, folder: Path, model: Any, rows: int) -> str | None:
+    """Write the sets of one file of records, None where it holds none; one that is there was written whole."""
     pq = import_optional("pyarrow.parquet", feature=FEATURE, extra="parquet")
     records = ParquetRecords(source)
     name = records.files[number].relative_to(_root(records))
@@ -336,6 +338,7 @@ def _predict_file(number: int, source: Path, folder: Path, model: Any, rows: int
             writer.close()
     if writer is None:
         path.unlink()
+        return None
     return name.as_posix()
 
 
