@@ -73,7 +73,7 @@ class Learner:
             Size of the first steps, in units of a label's typical derivative.
         weight : array of shape (n_records, 1) or (n_records, n_labels), optional
         """
-        full = np.ones((1, 1)) if weight is None else np.ascontiguousarray(weight, dtype=np.float64)
+        full = np.ones((0, 1)) if weight is None else np.ascontiguousarray(weight, dtype=np.float64)
         self.seen = learn_rows(
             X.indptr.astype(np.int64),
             X.indices.astype(np.int32, copy=False),
@@ -104,7 +104,7 @@ def learn_rows(  # type: ignore[no-untyped-def]
     for k in range(order.shape[0]):
         i = order[k]
         row = 1.0
-        if row_weight.shape[0] > 1:
+        if row_weight.shape[0] > 0:
             row = 0.0
             for label in range(row_weight.shape[1]):
                 row = max(row, row_weight[i, label])
