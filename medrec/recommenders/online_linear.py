@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from joblib import Parallel, delayed, effective_n_jobs
+from joblib import Parallel, delayed, parallel_config
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from sklearn.preprocessing import normalize as normalize_rows
 
 from medrec._checks import check_sets
+from medrec._parallel import threads
 from medrec.recommenders.linear import linear_scores
 
 __all__ = ["OnlineLinearBase"]
@@ -113,9 +114,10 @@ class OnlineLinearBase(BaseEstimator):
         def learn(span: slice) -> Any:
             return self.learn_span([block], span, counts, total)
 
-        threads = effective_n_jobs(n_jobs)
-        parts = Parallel(n_jobs=threads, prefer="threads", return_as="generator")(delayed(learn)(s) for s in spans)
-        return self.take_spans(spans, parts, block.X.shape[1], counts, total, progress=progress)
+        n_threads = threads(n_jobs)
+        with parallel_config(backend="threading"):  # whatever is around: labels of one block share its memory
+            parts = Parallel(n_jobs=n_threads, return_as="generator")(delayed(learn)(one) for one in spans)
+            return self.take_spans(spans, parts, block.X.shape[1], counts, total, progress=progress)
 
     def learn_span(self, blocks: Sequence[Any], span: slice, counts: np.ndarray, total: np.ndarray) -> Any:
         """The learner of some labels after ``n_passes`` visits of every block.
@@ -159,7 +161,7 @@ class OnlineLinearBase(BaseEstimator):
             self.coef_ = np.empty((n_labels, n_features), dtype=np.float32)
             self.intercept_ = np.empty(n_labels, dtype=np.float32)
             self.gradient_squares_, self.intercept_squares_ = np.empty(n_labels), np.empty(n_labels)
-        for span, learner in zip(spans, learners):
+        for learner, span in zip(learners, spans):  # in this order, so that whoever gives learners comes to an end
             width = span.stop - span.start
             self.coef_[span] = learner.weights[:, :width].T
             for name in ("intercept", "gradient_squares", "intercept_squares"):
