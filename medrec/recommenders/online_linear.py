@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -232,9 +233,11 @@ class OnlineLinearBase(BaseEstimator):
         return np.random.default_rng([self.random_state, *place]).permutation(n)
 
     def _check_options(self) -> None:
-        if not self.rate > 0 or self.n_passes < 1:
+        rate = isinstance(self.rate, Real) and 0 < self.rate < np.inf
+        if not rate or not isinstance(self.n_passes, Integral) or self.n_passes < 1:
             raise ValueError(
-                f"OnlineLinearBase: rate must be > 0 and n_passes >= 1; got {self.rate!r} and {self.n_passes!r}."
+                f"OnlineLinearBase: rate must be > 0 and n_passes >= 1, a whole number; got {self.rate!r} and "
+                f"{self.n_passes!r}."
             )
 
     def _checked(self, X: Any, Y: Any) -> tuple[sp.csr_matrix, sp.csr_matrix]:

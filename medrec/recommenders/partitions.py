@@ -104,6 +104,7 @@ def fit_parquet(
         )
     pipeline = clone(pipeline)
     vectorizer, recommender, base = _parts(pipeline)
+    base._check_options()
     records = ParquetRecords(source)
     check_columns(vectorizer.schema, records.schema, records.source)
     share = min(held_out, max_held_out / max(1, records.n_records))

@@ -86,6 +86,9 @@ def test_options_and_shapes_are_checked(problem):
     X, Y = problem
     with pytest.raises(ValueError, match="rate must be > 0 and n_passes >= 1"):
         OnlineLinearBase(rate=0).fit_labels(X, Y)
+    for options in ({"rate": "fast"}, {"rate": np.inf}, {"n_passes": 2.5}, {"n_passes": "two"}):
+        with pytest.raises(ValueError, match="rate must be > 0 and n_passes >= 1"):
+            OnlineLinearBase(**options).partial_fit(X, Y)
     with pytest.raises(ValueError, match="must have the same rows"):
         OnlineLinearBase().fit_labels(X, Y[:-1])
     with pytest.raises(ValueError, match="finite"):
