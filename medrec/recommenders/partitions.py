@@ -108,15 +108,20 @@ def fit_parquet(
     records = ParquetRecords(source)
     check_columns(vectorizer.schema, records.schema, records.source)
     share = min(held_out, max_held_out / max(1, records.n_records))
-    numbers, path = range(len(records.files)), records.source.resolve()  # workers may stand in another folder
+    names = records.drug_names if recommender.drug_names is None else [str(one) for one in recommender.drug_names]
+    if names != records.drug_names:
+        raise InputError("has other drugs, or in another order, than the recommender's drug_names", path=records.source)
+    if client is not None:
+        records = ParquetRecords(records.source.resolve())  # workers may stand in another folder
+    numbers = range(len(records.files))
     shared: dict[str, Any] = {"client": client, "show": verbose}
     with tempfile.TemporaryDirectory(prefix="medrec-features-", dir=scratch) as name:
         folder = Path(name).resolve()
         if vectorizer.idf:
-            counted = run_tasks(_count_tokens, numbers, path, vectorizer, rows, desc="tokens", **shared)
+            counted = run_tasks(_count_tokens, numbers, records, vectorizer, rows, desc="tokens", **shared)
             vectorizer.merge(one for one in counted if one is not None)
         written = list(
-            run_tasks(_write, numbers, path, folder, vectorizer, base, rows, share, desc="features", **shared)
+            run_tasks(_write, numbers, records, folder, vectorizer, base, rows, share, desc="features", **shared)
         )
         n_learn, n_held = (sum(getattr(one, name) for one in written) for name in ("n_learn", "n_held"))
         if not n_learn or not n_held:
@@ -134,7 +139,7 @@ def fit_parquet(
         learners = run_tasks(_learn, spans, clone(base), blocks, counts, total, desc="drugs, 64 at a time", **shared)
         base.take_spans(spans, learners, blocks[0].X.shape[1], counts, total)
         held = joined(iter(FeatureBlocks([path for one in written for path in one.held])))
-    recommender.set_params(drug_names=records.drug_names if recommender.drug_names is None else recommender.drug_names)
+    recommender.set_params(drug_names=names)
     recommender.conclude(base, base.decision_function(held.X), held.Y, held.patients)
     base.partial_fit(held.X, held.Y)
     return pipeline
@@ -202,7 +207,8 @@ def predict_parquet(
     records = ParquetRecords(source)
     is_file = isinstance(model, (str, os.PathLike))
     pipeline = load(model) if is_file else model
-    check_records_model(pipeline, records, model if is_file else None)
+    check_reads_records(pipeline, model if is_file else None)
+    check_columns(pipeline[0].schema, records.schema, records.source)
     folder = target.parent / f".{target.name}.part"
     try:
         _resume(folder, _job(model, records, rows) if is_file else None)
@@ -217,11 +223,11 @@ def predict_parquet(
     else:
         given = (folder / "model.medrec").resolve()
         save(pipeline, given)
-    numbers = range(len(records.files))
-    source_path, folder_path = records.source.resolve(), folder.resolve()
+    numbers, folder_path = range(len(records.files)), folder.resolve()
+    given_records = records if client is None else ParquetRecords(records.source.resolve())
     names = list(
         run_tasks(
-            _predict_file, numbers, source_path, folder_path, given, rows, client=client, desc="predict", show=verbose
+            _predict_file, numbers, given_records, folder_path, given, rows, client=client, desc="predict", show=verbose
         )
     )
     for name in ("job.json", "model.medrec"):
@@ -238,15 +244,14 @@ def check_columns(schema: Mapping[str, str], found: Mapping[str, str], path: Any
             raise InputError(f"is to give a column {column!r} ({kind}), which its records {has}", path=path)
 
 
-def check_records_model(pipeline: Any, records: ParquetRecords, path: Any) -> None:
-    """Refuse a model that does not read these records."""
+def check_reads_records(pipeline: Any, path: Any) -> None:
+    """Refuse what a model's file may hold beside a Pipeline from records to drugs."""
     known = isinstance(pipeline, Pipeline) and hasattr(pipeline[0], "schema")
     if not known or not all(hasattr(pipeline[-1], name) for name in ("decide", "drug_names_")):
         raise InputError(
             f"holds a {type(pipeline).__name__}, which does not read records; name a file that medrec fit wrote",
             path=path,
         )
-    check_columns(pipeline[0].schema, records.schema, records.source)
 
 
 def _parts(pipeline: Pipeline) -> tuple[HashingRecordVectorizer, BinaryRelevanceRecommender, OnlineLinearBase]:
@@ -262,17 +267,18 @@ def _parts(pipeline: Pipeline) -> tuple[HashingRecordVectorizer, BinaryRelevance
     )
 
 
-def _count_tokens(number: int, source: Path, vectorizer: Any, rows: int) -> HashingRecordVectorizer | None:
+def _count_tokens(number: int, records: ParquetRecords, vectorizer: Any, rows: int) -> HashingRecordVectorizer | None:
     """The vectorizer with the counts of one file; None where it holds no record."""
-    records = ParquetRecords(source)
     counted = None
     for data in records.blocks(rows, [records.files[number]]):
         counted = (clone(vectorizer) if counted is None else counted).partial_fit(data.records)
     return counted
 
 
-def _write(number: int, source: Path, folder: Path, vectorizer: Any, base: Any, rows: int, share: float) -> Any:
-    return write_features(number, source, folder, vectorizer, base, rows=rows, held_out=share)
+def _write(
+    number: int, records: ParquetRecords, folder: Path, vectorizer: Any, base: Any, rows: int, share: float
+) -> Any:
+    return write_features(number, records, folder, vectorizer, base, rows=rows, held_out=share)
 
 
 def _learn(span: slice, base: OnlineLinearBase, blocks: FeatureBlocks, counts: np.ndarray, total: np.ndarray) -> Any:
@@ -317,10 +323,9 @@ def _loaded(path: Path, changed: int) -> Any:
     return load(path)
 
 
-def _predict_file(number: int, source: Path, folder: Path, model: Any, rows: int) -> str | None:
+def _predict_file(number: int, records: ParquetRecords, folder: Path, model: Any, rows: int) -> str | None:
     """Write the sets of one file of records, None where it holds none; one that is there was written whole."""
     pq = import_optional("pyarrow.parquet", feature=FEATURE, extra="parquet")
-    records = ParquetRecords(source)
     name = records.files[number].relative_to(_root(records))
     path = folder / name
     if path.exists():

@@ -85,6 +85,9 @@ def test_refusals(records: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert_refused(status, err, "which --truth parquet:DIR goes with")
     status, _, err = run("score --truth parquet:records --pred records", capsys)
     assert_refused(status, err, "no column 'predicted'")
+    status, _, err = run("score --truth parquet:records --pred records --read labels=atc3", capsys)
+    assert status == 2
+    assert "without --read" in err
     for option in ("--masks drop", "--read labels=atc3"):
         status, _, err = run(f"{FIT} {option}", capsys)
         assert status == 2

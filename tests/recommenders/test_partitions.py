@@ -226,6 +226,8 @@ def test_refusals_of_records_and_folders(source, fitted, tmp_path):
     write_parquet([data.subset(range(10))], other)
     with pytest.raises(ValueError, match="held_out between 0 and 1"):
         fit_parquet(make_pipeline(source), source, held_out=1.0)
+    with pytest.raises(InputError, match="has other drugs, or in another order"):
+        fit_parquet(make_pipeline(source).set_params(recommender__drug_names=DRUGS[::-1]), source)
     with pytest.raises(InputError, match="0 of patients held out"):
         fit_parquet(make_pipeline(other), other, held_out=1e-9)
     (tmp_path / "there").mkdir()
