@@ -29,7 +29,8 @@ class OnlineLinearBase(BaseEstimator):
     A few visits of every record come as near to good coefficients as an optimum of ``LinearBase`` does, at a cost that
     grows with the records alone, and need one block of records in memory at a time: ``fit_blocks`` reads blocks
     again for each visit, ``partial_fit`` takes block after block from a stream. Labels do not see one
-    another, so they may be learned in any number of processes: the same blocks give the same numbers, bit by bit.
+    another, so they may be learned in any number of processes: the same blocks give the same numbers, bit by bit. (With
+    weights by label, the size of steps looks at the largest weight of a record.)
 
     There is no penalty; the number of visits and the rate keep the coefficients small.
 
@@ -142,7 +143,7 @@ class OnlineLinearBase(BaseEstimator):
                 if learner is None:
                     learner = Learner.start(block.X.shape[1], shares)
                 order = self._order(block.X.shape[0], turn, number)
-                learner.visit(block.X, block.Y[:, span], order, rate=self.rate, weight=_weight_of(block, span))
+                learner.visit(block.X, block.Y[:, span], order, rate=self.rate, **_weights_of(block, span))
         return learner
 
     def take_spans(
@@ -210,7 +211,7 @@ class OnlineLinearBase(BaseEstimator):
                 for name in ("intercept", "gradient_squares", "intercept_squares"):
                     getattr(learner, name)[:width] = getattr(self, f"{name}_")[span]
                 learner.column_squares, learner.seen = squares.copy(), seen
-            learner.visit(block.X, block.Y[:, span], order, rate=self.rate, weight=_weight_of(block, span))
+            learner.visit(block.X, block.Y[:, span], order, rate=self.rate, **_weights_of(block, span))
             return learner
 
         # One after the other, so that one span's coefficients are held twice at a time.
@@ -273,9 +274,14 @@ class _Block:
         return np.asarray(self.Y.multiply(weight).sum(axis=0)).ravel(), weight.sum(axis=0)
 
 
-def _weight_of(block: Any, span: slice) -> np.ndarray | None:
+def _weights_of(block: Any, span: slice) -> dict[str, np.ndarray]:
+    """The weights of a block for some labels, as ``Learner.visit`` takes them."""
     weight = getattr(block, "weight", None)
-    return None if weight is None else weight[:, None] if weight.ndim == 1 else weight[:, span]
+    if weight is None:
+        return {}
+    if weight.ndim == 1:
+        return {"weight": weight[:, None], "row_weight": weight}
+    return {"weight": weight[:, span], "row_weight": weight.max(axis=1)}
 
 
 def label_spans(n_labels: int) -> list[slice]:

@@ -171,6 +171,21 @@ def _choice(*choices: Any) -> BaseDistribution:
     return CategoricalDistribution(choices)
 
 
+def check_space(space: Any) -> None:
+    """Refuse what is no space: a dict of option to distribution, a callable, or None for the usual one."""
+    from optuna.distributions import BaseDistribution
+
+    if space is None or callable(space):
+        return
+    entries = space.items() if isinstance(space, Mapping) else [("space", space)]
+    for name, one in entries:
+        if not isinstance(one, BaseDistribution):
+            raise ValueError(
+                f"tune: space must be a dict of options to distributions of optuna, or a function of a trial; got "
+                f"{name!r}: {one!r:.80}. Write FloatDistribution(low, high) and the like."
+            )
+
+
 def default_draw(space: Mapping[str, BaseDistribution], defaults: Mapping[str, Any]) -> dict[str, Any]:
     """What would have to be drawn from a space for the defaults; an option whose default is not in it has no entry.
 

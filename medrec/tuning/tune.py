@@ -22,7 +22,7 @@ from medrec.tuning.cross import fit_records
 from medrec.tuning.facts import default_options, describe_callable, study_facts
 from medrec.tuning.result import TuningResult, best_trial, default_value, trials_table
 from medrec.tuning.search import Search, options_of
-from medrec.tuning.spaces import search_space
+from medrec.tuning.spaces import check_space, search_space
 from medrec.tuning.splits import GroupedIterativeSplit
 from medrec.tuning.study import hide_password, open_study, quiet_optuna, storage_trouble
 
@@ -107,7 +107,7 @@ def tune(
     InputError
         When the storage cannot be opened, or the study was made with other data, options, space, metric or folds.
     ValueError
-        When an option is out of range, or the default configuration cannot be fitted.
+        When an option is out of range, the space is no such dict, or the default configuration cannot be fitted.
 
     References
     ----------
@@ -125,6 +125,9 @@ def tune(
     _check_numbers(trials=trials, heartbeat=heartbeat)
     if timeout is not None and not timeout > 0:
         raise ValueError(f"tune: timeout must be above 0 seconds; got {timeout!r}.")
+    if not callable(metric) and not isinstance(metric, str):
+        raise ValueError(f"tune: metric must be the name of a scorer, or a function; got {metric!r:.80}.")
+    check_space(space)
     if callable(model) and (ddi is not None or n_jobs is not None):
         raise ValueError("tune: ddi and n_jobs are for a model given by name. Set them in your function.")
     start = time.monotonic()

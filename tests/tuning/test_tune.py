@@ -394,6 +394,14 @@ def test_a_metric_made_of_functions_is_the_same_in_every_process():
     assert describe_callable(make_scorer(accuracy_score)).startswith("make_scorer(accuracy_score")
 
 
+def test_what_is_no_space_or_metric_is_refused():
+    for space in ({"x": (1, 2)}, ["x"], {"x": FloatDistribution(0, 1), "k": 3}):
+        with pytest.raises(ValueError, match="space must be a dict of options to distributions"):
+            toy_tune(space=space)
+    with pytest.raises(ValueError, match="metric must be the name of a scorer, or a function; got 3"):
+        toy_tune(metric=3)
+
+
 def test_what_is_for_named_models_is_refused_of_others():
     for options in ({"n_jobs": 2}, {"ddi": DDIGraph.from_edges(["a", "b"], [("a", "b")])}):
         with pytest.raises(ValueError, match="ddi and n_jobs are for a model given by name"):
