@@ -136,10 +136,13 @@ def finished(client: Any, futures: dict[Any, int], patience: float) -> Iterator[
             if future.status in ("cancelled", "lost"):
                 left.discard(future)
                 continue
+            failed = future.status == "error"
             try:
                 result = future.result(timeout=60 * POLL)
-            except SLOW:  # its worker died with it, and it is on its way again
-                continue
+            except SLOW:
+                if failed:  # the task's own, a file that came too late, say
+                    raise
+                continue  # its worker died with it, and it is on its way again
             except CancelledError:
                 left.discard(future)
                 continue

@@ -1,13 +1,9 @@
 """Many pieces of work: one after the other here, or on the workers of a Dask cluster."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from medrec._optional import import_optional
 from medrec._progress import progress
-
-RETRIES = 3
-"""How often a piece whose worker died, or that failed there, is begun again."""
 
 
 def run_tasks(
@@ -37,8 +33,8 @@ def run_tasks(
 
     Raises
     ------
-    ImportError
-        When a client is given without Dask.
+    ConnectionError
+        As :func:`medrec._dask.spread`.
 
     Examples
     --------
@@ -48,19 +44,9 @@ def run_tasks(
     if client is None:
         yield from progress((function(item, *arguments) for item in items), desc=desc, total=len(items), show=show)
         return
-    distributed = import_optional("distributed", feature="Dask clusters", extra="dask")
-    # Not pure: whoever runs the work twice wants its files twice.
-    waiting = [client.submit(function, item, *arguments, pure=False, retries=RETRIES) for item in items]
-    place = {future.key: at for at, future in enumerate(waiting)}
-    done: dict[int, Any] = {}
-    following = 0
-    try:
-        finished = distributed.as_completed(waiting, with_results=True)
-        for future, result in progress(finished, desc=desc, total=len(items), show=show):
-            done[place[future.key]] = result
-            future.release()
-            while following in done:
-                yield done.pop(following)
-                following += 1
-    finally:
-        client.cancel(waiting)
+    from medrec._dask import spread
+
+    def track(some: Iterable[Any]) -> Iterable[Any]:
+        return progress(some, desc=desc, total=len(items), show=show)
+
+    yield from spread(client, function, items, arguments, track=track)

@@ -19,7 +19,15 @@ from medrec._dask import connected, spread
 from medrec._parallel import cluster, cores, side_by_side, threads
 from medrec.cli import main
 from medrec.datasets import load
-from medrec.recommenders import EstimatorBase, LightGBMBase, LinearBase, PairBooster, XGBoostBase, make_recommender
+from medrec.recommenders import (
+    EstimatorBase,
+    LightGBMBase,
+    LinearBase,
+    OnlineLinearBase,
+    PairBooster,
+    XGBoostBase,
+    make_recommender,
+)
 from medrec.tuning import cross_decide
 
 dask = pytest.importorskip("dask", reason="needs Dask: pip install 'medrec[dask]'")
@@ -233,6 +241,27 @@ def refuse_even(at):
     if at % 2 == 0:
         raise ValueError("no even numbers")
     return at
+
+
+def test_a_task_that_ran_out_of_its_own_time_is_no_worker_that_died(workers):
+    with pytest.raises(TimeoutError, match="the disk is slow"):
+        spread(workers, run_out_of_time, [0])
+
+
+def run_out_of_time(at):
+    raise TimeoutError("the disk is slow")
+
+
+def test_one_job_stays_here(workers, monkeypatch):
+    def submit(*arguments, **options):
+        raise AssertionError("went to the cluster")
+
+    X, Y, _ = problem(n_labels=70)
+    alone = OnlineLinearBase(n_passes=1).fit_labels(X, Y, n_jobs=1)
+    monkeypatch.setattr(workers, "submit", submit)
+    with on(workers):
+        here = OnlineLinearBase(n_passes=1).fit_labels(X, Y, n_jobs=1)
+    np.testing.assert_array_equal(here.coef_, alone.coef_)
 
 
 def test_no_worker_is_left(tmp_path):

@@ -10,6 +10,7 @@ import medrec
 from medrec._checks import InputError
 from medrec.cli import UsageError
 from medrec.cli.messages import note
+from medrec.recommenders.partition_predict import check_reads_records
 
 
 def read_model(path: str) -> Pipeline:
@@ -20,13 +21,7 @@ def read_model(path: str) -> Pipeline:
     for one in told:
         note(str(one.message))
     with use_of_model(path):
-        known = isinstance(pipeline, Pipeline) and hasattr(pipeline[0], "schema")
-        known = known and all(hasattr(pipeline[-1], name) for name in ("decide", "drug_names_"))
-    if not known:
-        raise InputError(
-            f"holds a {type(pipeline).__name__}, which does not read records; name a file that medrec fit wrote",
-            path=path,
-        )
+        check_reads_records(pipeline, path)
     return pipeline
 
 

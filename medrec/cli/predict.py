@@ -41,7 +41,8 @@ def predict_by_block(parsed: Any) -> None:
             f"--format parquet is for parquet:DIR, without --top-k, --masks and --read; got {parsed.data}. "
             f"Take another --format"
         )
-    paths = predict_parquet(parsed.model, parsed.data.partition(":")[2], parsed.out, verbose=True)
+    with use_of_model(parsed.model):
+        paths = predict_parquet(parsed.model, parsed.data.partition(":")[2], parsed.out, verbose=True)
     note(f"{parsed.out}: {len(paths)} files")
 
 

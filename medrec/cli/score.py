@@ -51,6 +51,8 @@ def score_by_block(parsed: Any, presets: list[str]) -> dict[str, dict[str, Any]]
     """The figures of a folder that ``medrec predict --format parquet`` wrote; it holds the true drugs, too."""
     if not parsed.truth.startswith("parquet:"):
         raise InputError(f"is a folder, which --truth parquet:DIR goes with; got {parsed.truth}", path=parsed.pred)
+    if parsed.read:
+        raise UsageError(f"--pred {parsed.pred} is a folder, which is scored block by block, without --read")
     records = ParquetRecords(parsed.truth.partition(":")[2])
     graph = read_graph(parsed.ddi, records, parsed.truth)
     options: dict[str, Any] = {"labels": records.drug_names, "truth": "drugs", "groups": "patient", "ddi": graph}

@@ -6,6 +6,7 @@ from typing import Any
 
 import medrec
 from medrec._checks import InputError
+from medrec._dask import connected
 from medrec._io import check_writable
 from medrec._literals import write_literal
 from medrec.cli import UsageError
@@ -32,30 +33,32 @@ def run(parsed: Any) -> None:
     if len(data) < 2 or (data.groups is not None and len(set(data.groups)) < 2):
         raise InputError(f"{parsed.data}: folds need the records of two patients; give more")
     given = given_options(parsed)
-    space = search_space(parsed.model, parsed.base, schema=data.schema)
+    hashed = set_options(parsed).get("hashed", False)
+    space = search_space(parsed.model, parsed.base, schema=data.schema, hashed=hashed)
     space = {name: one for name, one in space.items() if name not in given}
     if not space:
         raise UsageError("every option that tune knows is set; leave one out")
     quiet = {} if parsed.model == "prior" else {"verbose": False}
-    try:
-        result = tune(
-            partial(make_pipeline, parsed, data, graph, **quiet),
-            data,
-            space=space,
-            trials=parsed.trials,
-            timeout=parsed.timeout,
-            storage=parsed.storage,
-            study_name=parsed.study or name_study(parsed.model, parsed.base),
-            metric=parsed.metric,
-            n_splits=parsed.cv,
-            random_state=parsed.seed,
-            refit=parsed.out is not None,
-            verbose=True,
-        )
-    except InputError:
-        raise
-    except (ValueError, TypeError) as error:
-        raise UsageError(str(error)) from error
+    with connected(parsed.dask):
+        try:
+            result = tune(
+                partial(make_pipeline, parsed, data, graph, **quiet),
+                data,
+                space=space,
+                trials=parsed.trials,
+                timeout=parsed.timeout,
+                storage=parsed.storage,
+                study_name=parsed.study or name_study(parsed.model, parsed.base),
+                metric=parsed.metric,
+                n_splits=parsed.cv,
+                random_state=parsed.seed,
+                refit=parsed.out is not None,
+                verbose=True,
+            )
+        except InputError:
+            raise
+        except (ValueError, TypeError) as error:
+            raise UsageError(str(error)) from error
     for line in result.notes:
         note(line)
     report(parsed, result)

@@ -6,10 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from medrec._checks import InputError
 from medrec._tasks import run_tasks
 from medrec.datasets.cdrugred import parse_cdrugred
 from medrec.datasets.dataset import Dataset, interactions_frame
-from medrec.datasets.parquet import ROWS, write_parquet
+from medrec.datasets.parquet import ROWS, part_name, write_parquet
 from medrec.datasets.synthetic import iter_records, make_records
 
 
@@ -54,9 +55,9 @@ def write_generated(
     Raises
     ------
     InputError
-        When the folder cannot be written.
+        When the folder cannot be written, or holds other Parquet files, which would be read as well.
     ValueError
-        When a number is out of range.
+        When a number is out of range, or no column has such a name.
 
     Examples
     --------
@@ -72,10 +73,15 @@ def write_generated(
     blocks = range(-(-n_records // file_records))
     sizes = [min(file_records, n_records - block * file_records) for block in blocks]
     keep = None if columns is None else tuple(columns)
+    target = Path(folder).resolve()  # workers may stand in another folder
+    ours = {part_name(block) for block in blocks}
+    others = sorted(path.name for path in target.glob("*.parquet") if path.name not in ours)
+    if others:
+        raise InputError(f"holds {others[0]} already, which would be read as well; name a new folder", path=folder)
     work = run_tasks(
         _write_block,
         list(zip(blocks, sizes)),
-        Path(folder),
+        target,
         seed,
         rows,
         keep,
@@ -91,6 +97,9 @@ def generated_block(n_records: int, *, seed: int = 0, block: int = 0, columns: S
     made = make_records(1, seed=seed)
     records = iter_records(n_records, seed=seed, block=block)
     data = parse_cdrugred(enumerate(records, start=1), made.candidates, path=f"synthetic:seed={seed},block={block}")
+    unknown = sorted(set(columns or ()) - set(data.schema))
+    if unknown:
+        raise ValueError(f"write_generated: columns must be of {', '.join(data.schema)}; got {unknown[0]!r}.")
     schema = {column: kind for column, kind in data.schema.items() if columns is None or column in columns}
     return replace(data, schema=schema, ddi=interactions_frame(made.ddi), aliases=made.aliases)
 

@@ -32,8 +32,8 @@ class ParquetRecords:
     schema: texts, categories and dates as strings, numbers as float64, codes and dialogues as lists of strings,
     evidence as lists of pairs. The first line of ``read_jsonl``'s format, JSON with ``schema`` and ``drugs``, stands in
     the file's metadata under the key ``medrec``, the same in all files. A column may be left out (missing in
-    all records), ``id`` (then its place, ``FILE:ROW``), ``patient`` (then a patient of its own) and ``drugs``
-    (then none), too.
+    all records), ``id`` (then its place, ``FOLDER/FILE:ROW`` as seen from the source), ``patient`` (then a patient of
+    its own) and ``drugs`` (then none), too.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ class ParquetRecords:
                         if batch.num_rows:
                             yield self._dataset(batch, path, at)
                         at += batch.num_rows
-            except (pa.ArrowInvalid, pa.ArrowException, OSError) as error:
+            except (pa.ArrowException, OSError) as error:
                 raise InputError(f"cannot be read as Parquet ({error}); copy it again", path=path) from error
 
     def read(self) -> Dataset:
@@ -158,7 +158,9 @@ class ParquetRecords:
                 raise InputError("record is empty: no column of the schema has a value", path=path, line=at + place + 1)
         drugs = cleaned("drugs", lambda value: as_drugs(value, self._known))
         ids = cleaned("id", _identifier)
-        ids = [f"{path.name}:{at + place + 1}" if one is None else one for place, one in enumerate(ids)]
+        inside = path != self.source and path.is_relative_to(self.source)
+        name = path.relative_to(self.source).as_posix() if inside else path.name
+        ids = [f"{name}:{at + place + 1}" if one is None else one for place, one in enumerate(ids)]
         _refuse_repeats(ids, path)
         patients = cleaned("patient", _identifier)
         return Dataset(
@@ -229,11 +231,16 @@ def write_parquet(
     pq = import_optional("pyarrow.parquet", feature=FEATURE, extra="parquet")
     written = []
     for number, dataset in enumerate(datasets, start=first):
-        path = target / f"part-{number:05d}.parquet"
+        path = target / part_name(number)
         with atomic_write(path, "wb") as file:
             pq.write_table(table_of(dataset), file, row_group_size=rows, compression="zstd")
         written.append(path)
     return written
+
+
+def part_name(number: int) -> str:
+    """The name of a file of ``write_parquet``."""
+    return f"part-{number:05d}.parquet"
 
 
 def table_of(dataset: Dataset) -> Any:
@@ -262,8 +269,12 @@ def _files(source: Path) -> list[Path]:
         raise InputError("is not there; check the path", path=source)
     if not source.is_dir():
         return [source]
-    # What begins with a dot is a file that was not finished.
-    files = [path for path in sorted(source.rglob("*.parquet")) if not path.name.startswith(".")]
+    # What begins with a dot is a file, or a folder, that was not finished.
+    files = [
+        path
+        for path in sorted(source.rglob("*.parquet"))
+        if not any(part.startswith(".") for part in path.relative_to(source).parts)
+    ]
     if not files:
         raise InputError("holds no *.parquet; name a folder of Parquet files", path=source)
     return files

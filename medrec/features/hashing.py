@@ -104,8 +104,11 @@ class HashingRecordVectorizer(TransformerMixin, BaseEstimator):
         self.idf = idf
         self.alternate_sign = alternate_sign
 
-    def fit(self, X: pd.DataFrame, y: Any = None) -> "HashingRecordVectorizer":
-        """Count the tokens of records ``X`` anew where ``idf`` is asked for; else look at the schema only."""
+    def fit(self, X: pd.DataFrame, y: Any = None, groups: Any = None) -> "HashingRecordVectorizer":
+        """Count the tokens of records ``X`` anew where ``idf`` is asked for; else look at the schema only.
+
+        ``y`` and ``groups`` are taken, as ``RecordVectorizer.fit`` takes them, and not looked at.
+        """
         for name in ("n_records_", "record_counts_"):
             if hasattr(self, name):
                 delattr(self, name)
@@ -204,8 +207,13 @@ class HashingRecordVectorizer(TransformerMixin, BaseEstimator):
                 f"HashingRecordVectorizer: n_features must be a whole number from 1 to 2**31 - 1; "
                 f"got {self.n_features!r}. Take a power of 2, such as 2**16."
             )
-        for column, scale in (self.number_scales or {}).items():
-            if column not in self.schema or len(scale) != 2 or not scale[1] > 0:
+        scales = self.number_scales or {}
+        for column, scale in scales.items() if isinstance(scales, Mapping) else [("", scales)]:
+            try:
+                centre, spread = map(float, scale)
+            except (TypeError, ValueError):
+                centre = spread = np.nan
+            if column not in self.schema or not np.isfinite(centre) or not 0 < spread < np.inf:
                 raise ValueError(
                     f"HashingRecordVectorizer: number_scales must give columns of the schema a centre and a spread "
                     f"above 0; got {column!r}: {scale!r}."

@@ -59,7 +59,16 @@ class Learner:
             seen=1.0,
         )
 
-    def visit(self, X: Any, labels: Any, order: np.ndarray, *, rate: float, weight: np.ndarray | None = None) -> None:
+    def visit(
+        self,
+        X: Any,
+        labels: Any,
+        order: np.ndarray,
+        *,
+        rate: float,
+        weight: np.ndarray | None = None,
+        row_weight: np.ndarray | None = None,
+    ) -> None:
         """Learn from rows in the given order.
 
         Parameters
@@ -72,8 +81,12 @@ class Learner:
         rate : float
             Size of the first steps, in units of a label's typical derivative.
         weight : array of shape (n_records, 1) or (n_records, n_labels), optional
+        row_weight : array of shape (n_records,), optional
+            How much a row counts for what labels share; default: the largest of its weights. Who shares labels out
+            gives that of all labels, so that it does not matter how.
         """
-        full = np.ones((1, 1)) if weight is None else np.ascontiguousarray(weight, dtype=np.float64)
+        full = np.ones((0, 1)) if weight is None else np.ascontiguousarray(weight, dtype=np.float64)
+        rows = full.max(axis=1) if row_weight is None else np.ascontiguousarray(row_weight, dtype=np.float64)
         self.seen = learn_rows(
             X.indptr.astype(np.int64),
             X.indices.astype(np.int32, copy=False),
@@ -82,6 +95,7 @@ class Learner:
             labels.indices.astype(np.int32, copy=False),
             np.ascontiguousarray(order, dtype=np.int64),
             full,
+            rows,
             np.float32(rate),
             self.weights,
             self.intercept,
@@ -94,7 +108,7 @@ class Learner:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def learn_rows(  # type: ignore[no-untyped-def]
-    indptr, indices, data, label_indptr, label_indices, order, row_weight, rate,
+    indptr, indices, data, label_indptr, label_indices, order, label_weight, row_weight, rate,
     weights, intercept, column_squares, gradient_squares, intercept_squares, seen,
 ):  # fmt: skip
     """See :class:`Learner`; returns the weight of the rows visited so far."""
@@ -104,14 +118,12 @@ def learn_rows(  # type: ignore[no-untyped-def]
     for k in range(order.shape[0]):
         i = order[k]
         row = 1.0
-        if row_weight.shape[0] > 1:
-            row = 0.0
-            for label in range(row_weight.shape[1]):
-                row = max(row, row_weight[i, label])
-            for label in range(width):
-                weight[label] = row_weight[i, min(label, row_weight.shape[1] - 1)]
+        if row_weight.shape[0] > 0:
+            row = row_weight[i]
             if row == 0.0:
                 continue
+            for label in range(width):
+                weight[label] = label_weight[i, min(label, label_weight.shape[1] - 1)]
         for label in range(width):
             score[label] = intercept[label]
         for entry in range(indptr[i], indptr[i + 1]):

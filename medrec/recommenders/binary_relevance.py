@@ -8,7 +8,7 @@ import scipy.sparse as sp
 
 from medrec._checks import check_sets
 from medrec._progress import progress
-from medrec.decision import PlattCalibrator, make_decision
+from medrec.decision import make_decision
 from medrec.recommenders.base import BaseRecommender
 from medrec.recommenders.bases import make_base, prepare, share
 from medrec.recommenders.folds import Folds
@@ -112,8 +112,7 @@ class BinaryRelevanceRecommender(BaseRecommender):
         self._name_labels(sets.shape[1], getattr(Y, "columns", None), sparse=sp.issparse(Y), dtype=sets.dtype)
         self.n_features_in_ = labels.n_features_in_
         self.labels_ = labels
-        self.calibrator_ = PlattCalibrator().fit(scores, sets)
-        self.decision_ = make_decision(self.decision).fit(self._probabilities(scores), sets, groups)
+        self._learn_decision(make_decision(self.decision), scores, sets, None, groups, calibrate=True)
         return self
 
     def _scores(self, X: Any) -> np.ndarray:

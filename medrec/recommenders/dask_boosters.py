@@ -1,6 +1,6 @@
 """``fit_dask``: a booster for every label on rows that lie with the workers of a Dask cluster."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -106,9 +106,16 @@ def fit_dask(
     distributed = import_optional("distributed", feature="Rows on a cluster", extra="dask")
     base, rule = _check(recommender, held_out, n_sample)
     client = distributed.get_client() if client is None else client
+    blocks = {"X": _blocks(X, "X"), "Y": _blocks(Y, "Y")}
+    if groups is not None:
+        blocks["groups"] = _blocks(groups, "groups")
+    if len({len(some) for some in blocks.values()}) > 1:
+        given = ", ".join(f"{name} has {len(some)}" for name, some in blocks.items())
+        raise ValueError(f"{WHO}: X, Y and groups must have as many blocks, of the same rows; {given}.")
+    blocks.setdefault("groups", [None] * len(blocks["X"]))
     read = [
         dask.delayed(_read)(at, *chunk, held_out or 0.0, recommender.random_state)
-        for at, chunk in enumerate(zip(_blocks(X, "X"), _blocks(Y, "Y"), _groups(groups, X), strict=True))
+        for at, chunk in enumerate(zip(*blocks.values()))
     ]
     addresses = wait_for_workers(client, patience)
     parts = [
@@ -177,13 +184,23 @@ def _read(at: int, X: Any, Y: Any, groups: Any, held_out: float, seed: int) -> P
         raise ValueError(
             f"{WHO}: block {at} has X {X.shape}, Y {sets.shape}{given}; a block needs the same rows of each."
         )
-    groups = None if groups is None else np.asarray(groups)
+    groups = None if groups is None else _patients(groups, at)
     # Without patients every record is one of its own, whatever block it is in.
     names = np.arange(n_rows, dtype=np.uint64) + np.uint64(at << 32) if groups is None else groups
     # Of zero the hash is zero, whence the odd number.
     hashed = pd.util.hash_array(pd.util.hash_array(names) ^ np.uint64(2 * seed + 1))
     dtype = np.dtype(Y.dtype if hasattr(Y, "dtype") else np.asarray(Y).dtype).name
     return Part(at, X, sets, groups, hashed / 2.0**64 < held_out, sp.issparse(Y), dtype)
+
+
+def _patients(groups: Any, at: int) -> np.ndarray:
+    """Patients of a block so that equal ones have equal hashes in all blocks: 1, 1.0 and a 32-bit 1 would not."""
+    patients = np.asarray(groups)
+    if pd.isna(patients).any():
+        raise ValueError(f"{WHO}: groups must name every record's patient; block {at} has NaN. Give each a name.")
+    if patients.dtype.kind in "bui" or (patients.dtype.kind == "f" and (patients == np.floor(patients)).all()):
+        return patients.astype(np.int64)
+    return patients
 
 
 def _facts(part: Part) -> Facts:
@@ -235,6 +252,7 @@ class _Workers:
 
     def _train(self, labels: list[int], ratios: list[float | None]) -> list[tuple[str, int]]:
         """Model and rounds of each label; begun again on the workers that are left when one dies."""
+        cause: Exception | None = None
         for _ in range(TRIES):
             addresses = wait_for_workers(self.client, self.patience)[: len(self.parts)]
             try:
@@ -252,10 +270,15 @@ class _Workers:
             except Exception as error:
                 if not isinstance(error, (*WORKER_DIED, KeyError)) and not is_of_group(error):
                     raise
+                cause = error
                 continue
             if done is not None:
                 return done[0]
-        raise ConnectionError(f"{WHO}: a worker died in each of {TRIES} tries; do they have the memory for their rows?")
+        last = "" if cause is None else f" The last one: {type(cause).__name__}: {cause}"
+        raise ConnectionError(
+            f"{WHO}: each of {TRIES} tries failed, because a worker died or could not talk to the others; do they have "
+            f"the memory for their rows?{last}"
+        ) from cause
 
 
 def _train(
@@ -305,10 +328,6 @@ def _blocks(collection: Any, name: str) -> list[Any]:
     if blocks.ndim == 2 and blocks.shape[1] != 1:
         raise ValueError(f"{WHO}: {name} must be cut into blocks of whole rows; rechunk it: {name}.rechunk({{1: -1}}).")
     return blocks.ravel().tolist()
-
-
-def _groups(groups: Any, X: Any) -> Iterable[Any]:
-    return [None] * len(_blocks(X, "X")) if groups is None else _blocks(groups, "groups")
 
 
 def _check(recommender: Any, held_out: float | None, n_sample: int) -> tuple[BoosterBase, Any]:

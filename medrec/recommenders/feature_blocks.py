@@ -90,16 +90,17 @@ class Written:
 
 
 def write_features(
-    number: int, source: Path, folder: Path, vectorizer: Any, base: Any, *, rows: int, held_out: float
+    number: int, records: ParquetRecords, folder: Path, vectorizer: Any, base: Any, *, rows: int, held_out: float
 ) -> Written:
     """Write the features of one file of records as blocks, patients held out apart.
 
     Parameters
     ----------
     number : int
-        Which of the files of ``source`` it is.
-    source, folder : Path
-        Partitioned records, and where to write.
+        Which of the files of ``records`` it is.
+    records : ParquetRecords
+    folder : Path
+        Where to write.
     vectorizer, base
         What makes features, and what prepares them.
     rows : int
@@ -107,7 +108,6 @@ def write_features(
     held_out : float
         Share of the patients that are held out; which ones follows from the hashes of their names.
     """
-    records = ParquetRecords(source)
     learn: list[Path] = []
     held: list[Path] = []
     counts, n_learn, n_held = np.zeros(len(records.drug_names)), 0, 0

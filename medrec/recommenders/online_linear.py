@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from joblib import Parallel, delayed, effective_n_jobs
+from joblib import Parallel, delayed, parallel_config
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from sklearn.preprocessing import normalize as normalize_rows
 
 from medrec._checks import check_sets
+from medrec._parallel import threads
 from medrec.recommenders.linear import linear_scores
 
 __all__ = ["OnlineLinearBase"]
@@ -27,7 +29,8 @@ class OnlineLinearBase(BaseEstimator):
     A few visits of every record come as near to good coefficients as an optimum of ``LinearBase`` does, at a cost that
     grows with the records alone, and need one block of records in memory at a time: ``fit_blocks`` reads blocks
     again for each visit, ``partial_fit`` takes block after block from a stream. Labels do not see one
-    another, so they may be learned in any number of processes: the same blocks give the same numbers, bit by bit.
+    another, so they may be learned in any number of processes: the same blocks give the same numbers, bit by bit. (With
+    weights by label, the size of steps looks at the largest weight of a record.)
 
     There is no penalty; the number of visits and the rate keep the coefficients small.
 
@@ -113,9 +116,10 @@ class OnlineLinearBase(BaseEstimator):
         def learn(span: slice) -> Any:
             return self.learn_span([block], span, counts, total)
 
-        threads = effective_n_jobs(n_jobs)
-        parts = Parallel(n_jobs=threads, prefer="threads", return_as="generator")(delayed(learn)(s) for s in spans)
-        return self.take_spans(spans, parts, block.X.shape[1], counts, total, progress=progress)
+        n_threads = threads(n_jobs)
+        with parallel_config(backend="threading"):  # whatever is around: labels of one block share its memory
+            parts = Parallel(n_jobs=n_threads, return_as="generator")(delayed(learn)(one) for one in spans)
+            return self.take_spans(spans, parts, block.X.shape[1], counts, total, progress=progress)
 
     def learn_span(self, blocks: Sequence[Any], span: slice, counts: np.ndarray, total: np.ndarray) -> Any:
         """The learner of some labels after ``n_passes`` visits of every block.
@@ -139,7 +143,7 @@ class OnlineLinearBase(BaseEstimator):
                 if learner is None:
                     learner = Learner.start(block.X.shape[1], shares)
                 order = self._order(block.X.shape[0], turn, number)
-                learner.visit(block.X, block.Y[:, span], order, rate=self.rate, weight=_weight_of(block, span))
+                learner.visit(block.X, block.Y[:, span], order, rate=self.rate, **_weights_of(block, span))
         return learner
 
     def take_spans(
@@ -159,7 +163,7 @@ class OnlineLinearBase(BaseEstimator):
             self.coef_ = np.empty((n_labels, n_features), dtype=np.float32)
             self.intercept_ = np.empty(n_labels, dtype=np.float32)
             self.gradient_squares_, self.intercept_squares_ = np.empty(n_labels), np.empty(n_labels)
-        for span, learner in zip(spans, learners):
+        for learner, span in zip(learners, spans):  # in this order, so that whoever gives learners comes to an end
             width = span.stop - span.start
             self.coef_[span] = learner.weights[:, :width].T
             for name in ("intercept", "gradient_squares", "intercept_squares"):
@@ -207,7 +211,7 @@ class OnlineLinearBase(BaseEstimator):
                 for name in ("intercept", "gradient_squares", "intercept_squares"):
                     getattr(learner, name)[:width] = getattr(self, f"{name}_")[span]
                 learner.column_squares, learner.seen = squares.copy(), seen
-            learner.visit(block.X, block.Y[:, span], order, rate=self.rate, weight=_weight_of(block, span))
+            learner.visit(block.X, block.Y[:, span], order, rate=self.rate, **_weights_of(block, span))
             return learner
 
         # One after the other, so that one span's coefficients are held twice at a time.
@@ -230,9 +234,11 @@ class OnlineLinearBase(BaseEstimator):
         return np.random.default_rng([self.random_state, *place]).permutation(n)
 
     def _check_options(self) -> None:
-        if not self.rate > 0 or self.n_passes < 1:
+        rate = isinstance(self.rate, Real) and 0 < self.rate < np.inf
+        if not rate or not isinstance(self.n_passes, Integral) or self.n_passes < 1:
             raise ValueError(
-                f"OnlineLinearBase: rate must be > 0 and n_passes >= 1; got {self.rate!r} and {self.n_passes!r}."
+                f"OnlineLinearBase: rate must be > 0 and n_passes >= 1, a whole number; got {self.rate!r} and "
+                f"{self.n_passes!r}."
             )
 
     def _checked(self, X: Any, Y: Any) -> tuple[sp.csr_matrix, sp.csr_matrix]:
@@ -268,9 +274,14 @@ class _Block:
         return np.asarray(self.Y.multiply(weight).sum(axis=0)).ravel(), weight.sum(axis=0)
 
 
-def _weight_of(block: Any, span: slice) -> np.ndarray | None:
+def _weights_of(block: Any, span: slice) -> dict[str, np.ndarray]:
+    """The weights of a block for some labels, as ``Learner.visit`` takes them."""
     weight = getattr(block, "weight", None)
-    return None if weight is None else weight[:, None] if weight.ndim == 1 else weight[:, span]
+    if weight is None:
+        return {}
+    if weight.ndim == 1:
+        return {"weight": weight[:, None], "row_weight": weight}
+    return {"weight": weight[:, span], "row_weight": weight.max(axis=1)}
 
 
 def label_spans(n_labels: int) -> list[slice]:

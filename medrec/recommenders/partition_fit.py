@@ -94,18 +94,24 @@ def fit_parquet(
         )
     pipeline = clone(pipeline)
     vectorizer, recommender, base = _parts(pipeline)
+    base._check_options()
     records = ParquetRecords(source)
     check_columns(vectorizer.schema, records.schema, records.source)
     share = min(held_out, max_held_out / max(1, records.n_records))
+    names = records.drug_names if recommender.drug_names is None else [str(one) for one in recommender.drug_names]
+    if names != records.drug_names:
+        raise InputError("has other drugs, or in another order, than the recommender's drug_names", path=records.source)
+    if client is not None:
+        records = ParquetRecords(records.source.resolve())  # workers may stand in another folder
     numbers = range(len(records.files))
     shared: dict[str, Any] = {"client": client, "show": verbose}
     with tempfile.TemporaryDirectory(prefix="medrec-features-", dir=scratch) as name:
-        folder = Path(name)
+        folder = Path(name).resolve()
         if vectorizer.idf:
-            parts = run_tasks(_count_tokens, numbers, records.source, vectorizer, rows, desc="tokens", **shared)
-            vectorizer.merge(parts)
+            counted = run_tasks(_count_tokens, numbers, records, vectorizer, rows, desc="tokens", **shared)
+            vectorizer.merge(one for one in counted if one is not None)
         written = list(
-            run_tasks(_write, numbers, records.source, folder, vectorizer, base, rows, share, desc="features", **shared)
+            run_tasks(_write, numbers, records, folder, vectorizer, base, rows, share, desc="features", **shared)
         )
         n_learn, n_held = (sum(getattr(one, name) for one in written) for name in ("n_learn", "n_held"))
         if not n_learn or not n_held:
@@ -123,7 +129,7 @@ def fit_parquet(
         learners = run_tasks(_learn, spans, clone(base), blocks, counts, total, desc="drugs, 64 at a time", **shared)
         base.take_spans(spans, learners, blocks[0].X.shape[1], counts, total)
         held = joined(iter(FeatureBlocks([path for one in written for path in one.held])))
-    recommender.set_params(drug_names=records.drug_names if recommender.drug_names is None else recommender.drug_names)
+    recommender.set_params(drug_names=names)
     recommender.conclude(base, base.decision_function(held.X), held.Y, held.patients)
     base.partial_fit(held.X, held.Y)
     return pipeline
@@ -150,16 +156,18 @@ def _parts(pipeline: Pipeline) -> tuple[HashingRecordVectorizer, BinaryRelevance
     )
 
 
-def _count_tokens(number: int, source: Path, vectorizer: Any, rows: int) -> HashingRecordVectorizer:
-    records = ParquetRecords(source)
-    counted = clone(vectorizer)
+def _count_tokens(number: int, records: ParquetRecords, vectorizer: Any, rows: int) -> HashingRecordVectorizer | None:
+    """The vectorizer with the counts of one file; None where it holds no record."""
+    counted = None
     for data in records.blocks(rows, [records.files[number]]):
-        counted.partial_fit(data.records)
+        counted = (clone(vectorizer) if counted is None else counted).partial_fit(data.records)
     return counted
 
 
-def _write(number: int, source: Path, folder: Path, vectorizer: Any, base: Any, rows: int, share: float) -> Any:
-    return write_features(number, source, folder, vectorizer, base, rows=rows, held_out=share)
+def _write(
+    number: int, records: ParquetRecords, folder: Path, vectorizer: Any, base: Any, rows: int, share: float
+) -> Any:
+    return write_features(number, records, folder, vectorizer, base, rows=rows, held_out=share)
 
 
 def _learn(span: slice, base: OnlineLinearBase, blocks: FeatureBlocks, counts: np.ndarray, total: np.ndarray) -> Any:

@@ -34,7 +34,7 @@ def predict_parquet(
 ) -> list[Path]:
     """Recommend drugs for partitioned records, a block at a time, and write them as partitioned Parquet.
 
-    Each file of records becomes a file of the same name with the columns ``id``, ``patient``, ``drugs`` (the true
+    Each file with records becomes a file of the same name with the columns ``id``, ``patient``, ``drugs`` (the true
     ones), ``predicted`` (names, best first) and ``probability`` (of these, in this order): what
     ``evaluate_parquet(out, labels=drug_names, truth="drugs", groups="patient")`` takes. The folder takes its name when
     all files are there. Until then they are in the hidden folder ``.NAME.part`` beside it; where the model is a file,
@@ -85,7 +85,8 @@ def predict_parquet(
     records = ParquetRecords(source)
     is_file = isinstance(model, (str, os.PathLike))
     pipeline = load(model) if is_file else model
-    check_records_model(pipeline, records, model if is_file else None)
+    check_reads_records(pipeline, model if is_file else None)
+    check_columns(pipeline[0].schema, records.schema, records.source)
     folder = target.parent / f".{target.name}.part"
     try:
         _resume(folder, _job(model, records, rows) if is_file else None)
@@ -100,27 +101,27 @@ def predict_parquet(
     else:
         given = (folder / "model.medrec").resolve()
         save(pipeline, given)
-    numbers = range(len(records.files))
-    source_path, folder_path = records.source.resolve(), folder.resolve()
+    numbers, folder_path = range(len(records.files)), folder.resolve()
+    given_records = records if client is None else ParquetRecords(records.source.resolve())
     names = list(
         run_tasks(
-            _predict_file, numbers, source_path, folder_path, given, rows, client=client, desc="predict", show=verbose
+            _predict_file, numbers, given_records, folder_path, given, rows, client=client, desc="predict", show=verbose
         )
     )
     for name in ("job.json", "model.medrec"):
         (folder / name).unlink(missing_ok=True)
     os.replace(folder, target)
-    return [target / name for name in names]
+    return [target / name for name in names if name is not None]
 
 
-def check_records_model(pipeline: Any, records: ParquetRecords, path: Any) -> None:
-    """Refuse a model that does not read these records."""
-    if not isinstance(pipeline, Pipeline) or not all(hasattr(pipeline[-1], name) for name in ("decide", "drug_names_")):
+def check_reads_records(pipeline: Any, path: Any) -> None:
+    """Refuse what a model's file may hold beside a Pipeline from records to drugs."""
+    known = isinstance(pipeline, Pipeline) and hasattr(pipeline[0], "schema")
+    if not known or not all(hasattr(pipeline[-1], name) for name in ("decide", "drug_names_")):
         raise InputError(
             f"holds a {type(pipeline).__name__}, which does not read records; name a file that medrec fit wrote",
             path=path,
         )
-    check_columns(pipeline[0].schema, records.schema, records.source)
 
 
 def _job(model: Any, records: ParquetRecords, rows: int) -> dict[str, Any]:
@@ -161,10 +162,9 @@ def _loaded(path: Path, changed: int) -> Any:
     return load(path)
 
 
-def _predict_file(number: int, source: Path, folder: Path, model: Any, rows: int) -> str:
-    """Write the sets of one file of records; one that is there was written whole."""
+def _predict_file(number: int, records: ParquetRecords, folder: Path, model: Any, rows: int) -> str | None:
+    """Write the sets of one file of records, None where it holds none; one that is there was written whole."""
     pq = import_optional("pyarrow.parquet", feature=FEATURE, extra="parquet")
-    records = ParquetRecords(source)
     name = records.files[number].relative_to(_root(records))
     path = folder / name
     if path.exists():
@@ -183,6 +183,7 @@ def _predict_file(number: int, source: Path, folder: Path, model: Any, rows: int
             writer.close()
     if writer is None:
         path.unlink()
+        return None
     return name.as_posix()
 
 

@@ -48,7 +48,8 @@ def cross_decide(
         Seed of the folds.
     cv : int, splitter or iterable of (train, test), optional
         Folds of another kind, in which every record is tested once: ``GroupedIterativeSplit()`` for rare drugs in each,
-        any splitter of scikit-learn, or rows. A number is another name for ``n_splits``. Default: shuffled patients.
+        any splitter of scikit-learn, or rows; it must itself keep the records of a patient together. A number is
+        another name for ``n_splits``. Default: shuffled patients.
     fit : callable, optional
         ``fit(pipeline, dataset)``; default: ``fit_records``.
     n_jobs : int, optional
@@ -67,7 +68,7 @@ def cross_decide(
     Raises
     ------
     ValueError
-        When there are fewer than two patients, or ``cv`` does not test every record once.
+        When there are fewer than two patients, or ``cv`` does not test every record once, by others.
 
     Examples
     --------
@@ -102,15 +103,23 @@ def _folds(data: Dataset, cv: Any, random_state: int) -> Folds:
     """The rows of each fold, of which every record is tested in one."""
     if hasattr(cv, "split") or np.iterable(cv):
         folds = cv.split(data.records, data.Y, data.groups) if hasattr(cv, "split") else cv
-        folds = [(np.asarray(train), np.asarray(test)) for train, test in folds]
+        folds = [(_rows(train), _rows(test)) for train, test in folds]
         tested = np.concatenate([np.zeros(0, dtype=int), *(test for _, test in folds)])
         if not np.array_equal(np.sort(tested), np.arange(len(data))):
             raise ValueError(
                 f"cross_decide: cv must test each of {len(data)} records once; got {len(tested)} tests of "
                 f"{len(np.unique(tested))} records. Give a partition, such as GroupedIterativeSplit()."
             )
+        if any(np.isin(test, train).any() for train, test in folds):
+            raise ValueError("cross_decide: cv has records trained on and tested in one fold. Keep them apart.")
         return folds
     folds = patient_folds(len(data), cv, data.groups, random_state)
     if not folds:
         raise ValueError("cross_decide: folds need at least two patients.")
     return folds
+
+
+def _rows(rows: Any) -> np.ndarray:
+    """Rows as numbers, from numbers or a mask."""
+    rows = np.asarray(rows)
+    return np.flatnonzero(rows) if rows.dtype == bool else rows

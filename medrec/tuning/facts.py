@@ -109,12 +109,18 @@ def describe_space(space: Any) -> Any:
         from optuna.distributions import distribution_to_json
 
         return {name: distribution_to_json(one) for name, one in sorted(space.items())}
-    name = getattr(space, "__qualname__", type(space).__name__)
+    name = describe_callable(space)
     try:
         source = inspect.getsource(space)
     except (OSError, TypeError):
         return {"callable": name}
     return {"callable": name, "source": hashlib.sha256(source.encode()).hexdigest()[:16]}
+
+
+def describe_callable(function: Any) -> str:
+    """The name of a function, or what an object says of itself where that is no address in memory."""
+    said = getattr(function, "__qualname__", repr(function))
+    return type(function).__name__ if " at 0x" in said else said
 
 
 def _digest(folds: Folds) -> str:

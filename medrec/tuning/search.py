@@ -86,6 +86,7 @@ class Search:
         self._repeats = 0
         self._failure: Exception | None = None
         self._plan = Plan()
+        self._number: int | None = None
         self._signals = Deferred()
 
     def run(self, deadline: float = math.inf, waits: Callable[[], Any] = lambda: None) -> Iterator[int]:
@@ -159,7 +160,7 @@ class Search:
         """Run one trial of this process."""
         import optuna
 
-        self._plan, self._failure = plan, None
+        self._plan, self._failure, self._number = plan, None, None
         count = len(self.study.get_trials(deepcopy=False))
         seed = int(self._rng(count).integers(2**31))
         # A sampler for each trial, seeded by its number: a study that is resumed goes on as if it had not stopped, and
@@ -176,7 +177,8 @@ class Search:
         except Exception as error:
             if self._failure is not None:
                 raise self._failure from None
-            if not isinstance(error, (ValueError, optuna.exceptions.UpdateFinishedTrialError)):
+            taken = isinstance(error, (ValueError, optuna.exceptions.UpdateFinishedTrialError))
+            if self._number is None or not taken:
                 raise
             last = self.study.get_trials(deepcopy=False)[self._number]
             if last.state.name != "FAIL":

@@ -39,7 +39,7 @@ class Deferred:
     def __exit__(self, *exception: Any) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
-        if exception[0] is None:
+        if exception[0] is None or issubclass(exception[0], Exception):  # an error that is met must not swallow it
             self._obey()
 
     @contextmanager

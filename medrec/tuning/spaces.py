@@ -21,7 +21,11 @@ MAX_LISTED = 10_000
 
 
 def search_space(
-    model: str = "binary-relevance", base: str = "logistic", *, schema: Mapping[str, str] | None = None
+    model: str = "binary-relevance",
+    base: str = "logistic",
+    *,
+    schema: Mapping[str, str] | None = None,
+    hashed: bool = False,
 ) -> dict[str, BaseDistribution]:
     """The options of a model that are worth tuning, each with its distribution.
 
@@ -37,6 +41,8 @@ def search_space(
         ``"prior"`` without effect.
     schema : dict, optional
         Kind of each column, as ``Dataset.schema``: options of features are given where a column has them only.
+    hashed : bool, default=False
+        Whether features are hashed, as ``make_recommender(hashed=True)`` makes them: which drop no rare tokens.
 
     Returns
     -------
@@ -63,7 +69,7 @@ def search_space(
     if model in ("binary-relevance", "chain", "stacked-binary-relevance"):
         space |= {f"base__{name}": one for name, one in _of_base(base).items()}
     if model != "prior":
-        space |= _of_features(set(schema.values()) if schema is not None else {"text", "codes"})
+        space |= _of_features(set(schema.values()) if schema is not None else {"text", "codes"}, hashed)
     space["decision"] = _choice("expected-jaccard", "tuned-threshold", "micromacro-freq", "cardinality")
     return dict(sorted(space.items()))
 
@@ -113,7 +119,7 @@ def _of_base(base: str) -> dict[str, BaseDistribution]:
     if base == "svm":
         return {"C": _number(0.02, 20.0)}
     if base == "online":
-        return {"rate": _number(0.01, 1.0), "n_passes": _whole(1, 20, log=True)}
+        return {"rate": _number(0.01, 1.0), "n_passes": _whole(1, 10)}
     shared = {
         "n_estimators": _whole(10, 100, log=True) if base.endswith("-fast") else _whole(30, 300, log=True),
         "learning_rate": _number(0.02, 0.4),
@@ -133,14 +139,15 @@ def _of_base(base: str) -> dict[str, BaseDistribution]:
     }
 
 
-def _of_features(kinds: set[str]) -> dict[str, BaseDistribution]:
-    """Options of ``RecordVectorizer`` that columns of these kinds have."""
+def _of_features(kinds: set[str], hashed: bool) -> dict[str, BaseDistribution]:
+    """Options of ``RecordVectorizer``, or of ``HashingRecordVectorizer``, that columns of these kinds have."""
     space: dict[str, BaseDistribution] = {}
     texts = kinds & {"text", "dialogue"}
     if texts or "codes" in kinds:
-        space["features__min_df"] = _whole(1, 10)
         space["features__char_ngrams"] = _choice(*map(repr, ((0, 0), (1, 2), (1, 3), (2, 4), (3, 5))))
-        space["features__max_features"] = _whole(2000, 60_000, log=True)
+        if not hashed:
+            space["features__min_df"] = _whole(1, 10)
+            space["features__max_features"] = _whole(2000, 60_000, log=True)
     if texts:
         space["features__word_ngrams"] = _whole(1, 3)
     return space
@@ -162,6 +169,21 @@ def _choice(*choices: Any) -> BaseDistribution:
     from optuna.distributions import CategoricalDistribution
 
     return CategoricalDistribution(choices)
+
+
+def check_space(space: Any) -> None:
+    """Refuse what is no space: a dict of option to distribution, a callable, or None for the usual one."""
+    from optuna.distributions import BaseDistribution
+
+    if space is None or callable(space):
+        return
+    entries = space.items() if isinstance(space, Mapping) else [("space", space)]
+    for name, one in entries:
+        if not isinstance(one, BaseDistribution):
+            raise ValueError(
+                f"tune: space must be a dict of options to distributions of optuna, or a function of a trial; got "
+                f"{name!r}: {one!r:.80}. Write FloatDistribution(low, high) and the like."
+            )
 
 
 def default_draw(space: Mapping[str, BaseDistribution], defaults: Mapping[str, Any]) -> dict[str, Any]:

@@ -78,9 +78,20 @@ def open_study(
     InputError
         When the storage cannot be opened, or the study was made with other facts, or not by medrec.
     """
+    optuna_storage, engine = _open_storage(storage, heartbeat)
+    try:
+        return _hold_to(facts, optuna_storage, engine, storage, name)
+    except BaseException:
+        engine.dispose()
+        raise
+
+
+def _hold_to(
+    facts: Mapping[str, Any], optuna_storage: Any, engine: Any, storage: str | None, name: str
+) -> tuple[Study, Ledger, tuple[str, ...]]:
+    """The study and its ledger in an open storage, once they agree on the facts."""
     import optuna
 
-    optuna_storage, engine = _open_storage(storage, heartbeat)
     where = "" if storage is None else f" in {hide_password(storage)}"
     study = optuna.create_study(
         study_name=name,

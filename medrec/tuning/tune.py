@@ -19,10 +19,10 @@ from medrec.metrics.totals import METRICS
 from medrec.recommenders import make_recommender
 from medrec.recommenders.folds import Folds
 from medrec.tuning.cross import fit_records
-from medrec.tuning.facts import default_options, study_facts
+from medrec.tuning.facts import default_options, describe_callable, study_facts
 from medrec.tuning.result import TuningResult, best_trial, default_value, trials_table
 from medrec.tuning.search import Search, options_of
-from medrec.tuning.spaces import search_space
+from medrec.tuning.spaces import check_space, search_space
 from medrec.tuning.splits import GroupedIterativeSplit
 from medrec.tuning.study import hide_password, open_study, quiet_optuna, storage_trouble
 
@@ -51,8 +51,8 @@ def tune(
 
     The default configuration is tried first, so that the result is never below it on these folds. With ``storage``
     a study can be interrupted or killed at any time and goes on where it was when it is called again; any number of
-    processes may work on it at once, and no configuration is tried twice. A trial whose value over the folds so far
-    is below the median of the others at that fold is pruned.
+    processes may work on it at once, and no configuration is tried twice. A trial whose best value over the folds so
+    far is below the median of the others' values at that fold is pruned (Optuna's ``MedianPruner``).
 
     The best value is the best of many on the same folds, so it flatters: measure the result on records that
     the study did not see.
@@ -73,7 +73,7 @@ def tune(
         Configurations that the study shall have tried in the end, pruned and failed ones, all processes and earlier
         runs counted.
     timeout : float, optional
-        Seconds after which no trial begins.
+        Seconds after which no trial begins, unless none has succeeded yet.
     storage : str, optional
         URL of a database as SQLAlchemy reads it, ``"sqlite:///study.db"``. Default: none, the study is in memory.
     study_name : str, optional
@@ -84,11 +84,11 @@ def tune(
     n_splits : int, default=5
         Folds.
     random_state : int, default=0
-        Seed of folds, sampler and model.
+        Seed of folds and sampler, and of a model given by name.
     n_jobs : int, optional
-        Cores of a fit.
+        Cores of a fit, of a model given by name; a function of your own sets it itself.
     ddi : DDIFilter, DDIGraph or DataFrame, optional
-        As in ``make_recommender``.
+        As in ``make_recommender``, for a model given by name.
     heartbeat : int, default=30
         Seconds between two signs of life of a trial; one that gives none for four times as long counts as killed.
     refit : bool, default=True
@@ -107,7 +107,7 @@ def tune(
     InputError
         When the storage cannot be opened, or the study was made with other data, options, space, metric or folds.
     ValueError
-        When an option is out of range, or the default configuration cannot be fitted.
+        When an option is out of range, the space is no such dict, or the default configuration cannot be fitted.
 
     References
     ----------
@@ -125,17 +125,22 @@ def tune(
     _check_numbers(trials=trials, heartbeat=heartbeat)
     if timeout is not None and not timeout > 0:
         raise ValueError(f"tune: timeout must be above 0 seconds; got {timeout!r}.")
+    if not callable(metric) and not isinstance(metric, str):
+        raise ValueError(f"tune: metric must be the name of a scorer, or a function; got {metric!r:.80}.")
+    check_space(space)
+    if callable(model) and (ddi is not None or n_jobs is not None):
+        raise ValueError("tune: ddi and n_jobs are for a model given by name. Set them in your function.")
     start = time.monotonic()
     make, name = _maker(model, data, base, random_state, n_jobs, ddi, options)
     if space is None:
         if callable(model):
             raise ValueError("tune: a function of one's own needs a space. Pass space={option: distribution}.")
-        space = search_space(model, base, schema=data.schema)
+        space = search_space(model, base, schema=data.schema, hashed=options.get("hashed", False))
         space = {key: one for key, one in space.items() if key not in options}
     if not callable(space) and not space:
         raise ValueError("tune: the space is empty: every option is set. Leave one out, or pass space.")
     scorer = metric if callable(metric) else get_scorer(metric_name(metric))
-    measured = getattr(metric, "__qualname__", repr(metric)) if callable(metric) else metric_name(metric)
+    measured = describe_callable(metric) if callable(metric) else metric_name(metric)
     folds = tuning_folds(data, n_splits, random_state)
     pipeline = make()
     facts = study_facts(data, pipeline, space, metric=measured, folds=folds, random_state=random_state)

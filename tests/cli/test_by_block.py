@@ -1,10 +1,14 @@
 """Records of any number on the command line: partitioned Parquet in, partitioned Parquet out."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from medrec._checks import InputError
+from medrec.cli import main
 from medrec.datasets import load, write_parquet
 from tests.cli.commands import assert_refused, run
 
@@ -52,6 +56,21 @@ def test_generated_records_through_every_step(folder: Path, capsys: pytest.Captu
     assert {key: in_memory[key] for key in streamed} == streamed
 
 
+@pytest.mark.parametrize("words", [FIT, "tune --data cdrugred:train.jsonl --model prior --cv 2"])
+def test_the_cluster_that_was_asked_for_is_used(words: str, records: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    @contextmanager
+    def connected(address: str | None) -> Iterator[None]:
+        asked.append(address)
+        raise InputError("enough")
+        yield
+
+    monkeypatch.setattr(f"medrec.cli.{words.split()[0]}.connected", connected)
+    assert main([*words.split(), "--dask", "tcp://there:1"]) == 1
+    assert asked == ["tcp://there:1"]
+
+
 def test_refusals(records: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, _, err = run("predict --model model --data jsonl:own.jsonl --out o --format parquet", capsys)
     assert status == 2
@@ -66,4 +85,11 @@ def test_refusals(records: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert_refused(status, err, "which --truth parquet:DIR goes with")
     status, _, err = run("score --truth parquet:records --pred records", capsys)
     assert_refused(status, err, "no column 'predicted'")
+    status, _, err = run("score --truth parquet:records --pred records --read labels=atc3", capsys)
+    assert status == 2
+    assert "without --read" in err
+    for option in ("--masks drop", "--read labels=atc3"):
+        status, _, err = run(f"{FIT} {option}", capsys)
+        assert status == 2
+        assert "without --masks and --read" in err
     assert not Path("o").exists()

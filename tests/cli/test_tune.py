@@ -44,7 +44,7 @@ def test_the_printed_command_makes_the_model_again(folder: Path, capsys: pytest.
     np.testing.assert_array_equal(scores("again"), scores("best"))
     again, told = read_manifest("again"), read_manifest("best")
     assert told.pop("study")["trials"] == 3
-    del again["sha256"], told["sha256"]  # of the bytes, among which are numbers that skops gives objects by their place
+    del told["sha256"], again["sha256"]  # of the bytes, in which parts are numbered by their place in memory
     assert told == again
 
 

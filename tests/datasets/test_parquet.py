@@ -176,3 +176,30 @@ def test_without_pyarrow_the_cure_is_named(tmp_path, monkeypatch):
     for work in (lambda: read_parquet(tmp_path), lambda: write_parquet([make_data()], tmp_path)):
         with pytest.raises(ImportError, match=r'Records in Parquet files need .* pip install "medrec\[parquet\]"'):
             work()
+
+
+def test_files_of_one_name_in_two_folders_keep_their_records_apart(tmp_path):
+    for folder in ("a", "b"):
+        data = make_data()
+        [path] = write_parquet([data], tmp_path / folder)
+        pq.write_table(pq.read_table(path).drop_columns(["id", "patient"]), path)
+    both = read_parquet(tmp_path)
+    assert both.ids.tolist() == [f"{folder}/part-00000.parquet:{row}" for folder in "ab" for row in (1, 2, 3)]
+    assert len(set(both.groups)) == 6
+
+
+def test_a_folder_that_was_not_finished_is_not_read(tmp_path):
+    write_parquet([make_data()], tmp_path)
+    left = tmp_path / ".sets.part"
+    left.mkdir()
+    (left / "part-00000.parquet").write_bytes(b"half")
+    assert ParquetRecords(tmp_path).n_records == 3
+
+
+def test_generated_records_are_not_mixed_with_those_of_before(tmp_path):
+    write_generated(tmp_path, 40, file_records=20)
+    write_generated(tmp_path, 40, file_records=20, seed=1)
+    with pytest.raises(InputError, match=r"holds part-00001[.]parquet already"):
+        write_generated(tmp_path, 20, file_records=20)
+    with pytest.raises(ValueError, match=r"columns must be of .*; got 'colour'"):
+        write_generated(tmp_path / "other", 20, columns=["BMI", "colour"])

@@ -16,6 +16,8 @@ from medrec.datasets import load
 from medrec.features import HashingRecordVectorizer, RecordVectorizer
 from medrec.features.parts import plan_parts
 from medrec.features.tokens import WordAnalyzer
+from medrec.recommenders import make_recommender
+from medrec.tuning import cross_decide
 
 
 @pytest.fixture(scope="module")
@@ -119,11 +121,21 @@ def test_nothing_needs_to_be_fitted_unless_tokens_are_counted(data, tmp_path):
     assert (medrec.load(tmp_path / "v").transform(data.records) != X).nnz == 0
 
 
+def test_a_hashed_pipeline_is_cross_validated_by_patient(data):
+    def make():
+        return make_recommender(schema=data.schema, base="online", hashed=True, cv=2, features__n_features=256)
+
+    assert cross_decide(make, data, n_splits=2)[0].shape == data.Y.shape
+
+
 def test_refusals(data):
     with pytest.raises(ValueError, match="n_features must be a whole number"):
         HashingRecordVectorizer(data.schema, n_features=0).transform(data.records)
     with pytest.raises(ValueError, match="number_scales must give columns"):
         HashingRecordVectorizer(data.schema, number_scales={"BMI": (24, 0)}).transform(data.records)
+    for scales in (3, {"BMI": 24}, {"BMI": ("a", "b")}, {"BMI": (np.nan, 1)}):
+        with pytest.raises(ValueError, match="number_scales must give columns"):
+            HashingRecordVectorizer(data.schema, number_scales=scales).transform(data.records)
     with pytest.raises(ValueError, match="records must be a DataFrame"):
         HashingRecordVectorizer(data.schema).transform(np.zeros((2, 2)))
     with pytest.raises(ValueError, match="lack the column"):

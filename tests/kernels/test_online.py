@@ -67,3 +67,15 @@ def test_stored_zeros_and_empty_rows_are_no_features():
     assert not learner.weights[[0, 2]].any()
     assert np.isfinite(learner.weights).all()
     assert learner.weights[1, 0] > 0
+
+
+def test_a_block_of_one_record_is_weighted_too(problem):
+    X, Y, _, shares = problem
+    learner = Learner.start(30, shares)
+    learner.visit(X[:1], Y[:1], np.arange(1), rate=0.1, weight=np.array([[3.0]]))
+    W, b = reference(
+        X[:1].toarray().astype(float), Y[:1].toarray().astype(float), [0], 0.1, np.full((1, 5), 3.0), shares
+    )
+    np.testing.assert_allclose(learner.weights[:, :5], W, rtol=2e-4, atol=2e-5)
+    np.testing.assert_allclose(learner.intercept[:5], b, rtol=2e-4, atol=2e-5)
+    assert learner.seen == 4.0

@@ -132,6 +132,19 @@ def test_a_patient_is_held_out_with_all_records_and_a_model_is_saved(workers, tm
     np.testing.assert_array_equal(medrec.load(tmp_path / "model").predict_proba(X), probabilities)
 
 
+def test_a_patient_is_the_same_in_blocks_of_other_numbers():
+    kinds = [np.int64, np.int32, np.float64, np.uint8]
+    parts = [
+        dask_boosters._read(at, np.ones((40, 1)), np.ones((40, 1)), np.arange(40, dtype=kind), 0.4, 0)
+        for at, kind in enumerate(kinds)
+    ]
+    assert 5 < parts[0].held.sum() < 30
+    for part in parts:
+        np.testing.assert_array_equal(part.held, held(np.arange(40), share=0.4))
+    with pytest.raises(ValueError, match="block 3 has NaN"):
+        dask_boosters._read(3, np.ones((2, 1)), np.ones((2, 1)), np.array([1.0, np.nan]), 0.4, 0)
+
+
 def test_nobody_held_out_and_a_sample_for_the_bins(workers):
     X, Y, _ = problem(n_records=600)
     recommender = BinaryRelevanceRecommender(BOOSTER, cv=None)
@@ -232,6 +245,8 @@ def test_what_is_refused(workers):
     recommender = BinaryRelevanceRecommender("xgboost")
     with pytest.raises(ValueError, match=r"block 0 has X \(10, 20\), Y \(12, 4\)"):
         fit_dask(recommender, rows[0], cut(Y, [12]), client=workers)
+    with pytest.raises(ValueError, match="X has 2, Y has 1"):
+        fit_dask(recommender, rows[0], cut(Y, []), client=workers)
     with pytest.raises(ValueError, match="block 1 has 7 features and 4 labels"):
         fit_dask(recommender, [*cut(X[:10], []), *cut(X[10:, :7], [])], rows[1], client=workers)
     with pytest.raises(ValueError, match="whole rows; rechunk it"):

@@ -45,6 +45,18 @@ def test_labels_do_not_see_one_another(problem):
         np.testing.assert_array_equal(part.intercept_, whole.intercept_[labels])
 
 
+def test_weights_by_label_do_not_depend_on_how_labels_are_shared_out(problem, monkeypatch):
+    X, Y = problem
+    weight = np.random.default_rng(2).integers(0, 2, Y.shape).astype(float)
+    whole = OnlineLinearBase(n_passes=1).fit_labels(X, Y, sample_weight=weight)
+    again = OnlineLinearBase().partial_fit(X, Y, sample_weight=weight).partial_fit(X, Y, sample_weight=weight)
+    monkeypatch.setattr("medrec.recommenders.online_linear.LABELS_AT_ONCE", 16)
+    parts = OnlineLinearBase(n_passes=1).fit_labels(X, Y, sample_weight=weight)
+    np.testing.assert_array_equal(parts.coef_, whole.coef_)
+    parts = OnlineLinearBase().partial_fit(X, Y, sample_weight=weight).partial_fit(X, Y, sample_weight=weight)
+    np.testing.assert_array_equal(parts.coef_, again.coef_)
+
+
 def test_constant_labels_have_constant_scores(problem):
     X, Y = problem
     scores = OnlineLinearBase().fit_labels(X, Y).decision_function(X[:20])
@@ -86,6 +98,9 @@ def test_options_and_shapes_are_checked(problem):
     X, Y = problem
     with pytest.raises(ValueError, match="rate must be > 0 and n_passes >= 1"):
         OnlineLinearBase(rate=0).fit_labels(X, Y)
+    for options in ({"rate": "fast"}, {"rate": np.inf}, {"n_passes": 2.5}, {"n_passes": "two"}):
+        with pytest.raises(ValueError, match="rate must be > 0 and n_passes >= 1"):
+            OnlineLinearBase(**options).partial_fit(X, Y)
     with pytest.raises(ValueError, match="must have the same rows"):
         OnlineLinearBase().fit_labels(X, Y[:-1])
     with pytest.raises(ValueError, match="finite"):

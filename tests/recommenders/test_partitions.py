@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils import murmurhash3_32
 
 import medrec
@@ -182,6 +184,19 @@ def test_inverse_document_frequencies_are_counted_over_all_files(source):
     assert pipeline[0].n_records_ == 500
 
 
+def test_a_file_without_records_changes_nothing(source, tmp_path):
+    data = ParquetRecords(source).read()
+    write_parquet(
+        [data.subset(range(250)), data.subset(np.zeros(500, dtype=bool)), data.subset(range(250, 500))],
+        tmp_path / "records",
+    )
+    pipeline = fit_parquet(make_pipeline(source, features__idf=True), tmp_path / "records")
+    assert pipeline[0].n_records_ == 500
+    paths = predict_parquet(pipeline, tmp_path / "records", tmp_path / "sets")
+    assert [path.name for path in paths] == ["part-00000.parquet", "part-00002.parquet"]
+    assert all(path.exists() for path in paths)
+
+
 def test_blocks_come_back_from_their_files(tmp_path):
     data = make_data(30)
     X = HashingRecordVectorizer(data.schema, n_features=256).transform(data.records)
@@ -211,6 +226,8 @@ def test_refusals_of_records_and_folders(source, fitted, tmp_path):
     write_parquet([data.subset(range(10))], other)
     with pytest.raises(ValueError, match="held_out between 0 and 1"):
         fit_parquet(make_pipeline(source), source, held_out=1.0)
+    with pytest.raises(InputError, match="has other drugs, or in another order"):
+        fit_parquet(make_pipeline(source).set_params(recommender__drug_names=DRUGS[::-1]), source)
     with pytest.raises(InputError, match="0 of patients held out"):
         fit_parquet(make_pipeline(other), other, held_out=1e-9)
     (tmp_path / "there").mkdir()
@@ -222,6 +239,8 @@ def test_refusals_of_records_and_folders(source, fitted, tmp_path):
         predict_parquet(fitted, short, tmp_path / "sets")
     with pytest.raises(InputError, match="does not read records"):
         predict_parquet(OnlineLinearBase(), source, tmp_path / "sets")
+    with pytest.raises(InputError, match="does not read records"):
+        predict_parquet(Pipeline([("scale", StandardScaler()), ("last", fitted[-1])]), source, tmp_path / "sets")
     assert not (tmp_path / "sets").exists()
 
 

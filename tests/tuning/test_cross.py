@@ -131,3 +131,12 @@ def test_folds_that_are_no_partition():
         cross_decide(Spy, data, cv=cv)
     with pytest.raises(ValueError, match="got 0 tests of 0 records"):
         cross_decide(Spy, data, cv=[])
+    with pytest.raises(ValueError, match="trained on and tested in one fold"):
+        cross_decide(Spy, data, cv=[(np.arange(20), np.arange(20)), (np.arange(20), np.arange(20, 40))])
+
+
+def test_rows_may_be_masks():
+    data = dataset()
+    first = np.asarray(data.groups) < 4
+    masks = cross_decide(Spy, data, cv=[(~first, first), (first, ~first)])[0]
+    np.testing.assert_array_equal(masks[:, 0], data.records["number"] / 1000)

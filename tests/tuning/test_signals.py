@@ -69,10 +69,11 @@ def test_a_second_signal_does_not_wait():
     assert done == ["first"]
 
 
-def test_an_error_goes_before_a_signal(handlers):
-    with pytest.raises(ZeroDivisionError), Deferred():
+def test_an_error_does_not_swallow_a_signal(handlers):
+    with pytest.raises(Arrived) as stop, Deferred():
         signal.raise_signal(signal.SIGINT)
         _ = 1 / 0
+    assert isinstance(stop.value.__context__, ZeroDivisionError)
     assert signal.getsignal(signal.SIGINT) is handlers
 
 

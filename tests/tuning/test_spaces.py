@@ -41,6 +41,13 @@ def test_the_ends_of_every_range_make_a_model(model, base):
             assert default_options(make(model, base, **options), [name]) == options
 
 
+def test_hashed_features_have_options_of_their_own():
+    space = search_space("binary-relevance", "online", schema=DATA.schema, hashed=True)
+    defaults = default_options(make("binary-relevance", "online", hashed=True), space)
+    assert set(default_draw(space, defaults)) == set(defaults) == set(space)
+    assert {"features__char_ngrams", "features__word_ngrams", "base__rate", "base__n_passes"} < set(space)
+
+
 def test_options_of_features_follow_the_schema():
     def features(schema):
         return {name for name in search_space("chain", schema=schema) if name.startswith("features__")}

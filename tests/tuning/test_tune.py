@@ -1,12 +1,14 @@
 """tune: what is tried, what is found, and what a study is held to."""
 
 import math
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
 import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from sklearn.metrics import accuracy_score, make_scorer
 
 import medrec
 from medrec._checks import InputError
@@ -16,6 +18,7 @@ from medrec.metrics import overlap_counts
 from medrec.recommenders import make_recommender
 from medrec.safety import DDIGraph
 from medrec.tuning import fit_records, search_space, tune
+from medrec.tuning.facts import describe_callable
 from medrec.tuning.ledger import Claim
 from medrec.tuning.search import MAX_STARTS, Plan, Search, is_done
 from medrec.tuning.tune import tuning_folds
@@ -382,6 +385,27 @@ def test_more_cores_are_no_other_model(tmp_path):
     options = {"trials": 1, "n_splits": 2, "storage": url(tmp_path), "refit": False, "n_neighbors": 3}
     tune("neighbors", SMALL, n_jobs=1, **options)
     tune("neighbors", SMALL, n_jobs=2, **options)
+
+
+def test_a_metric_made_of_functions_is_the_same_in_every_process():
+    one, other = (partial(metric) for _ in range(2))
+    assert describe_callable(one) == describe_callable(other) == "partial"
+    assert describe_callable(metric) == "metric"
+    assert describe_callable(make_scorer(accuracy_score)).startswith("make_scorer(accuracy_score")
+
+
+def test_what_is_no_space_or_metric_is_refused():
+    for space in ({"x": (1, 2)}, ["x"], {"x": FloatDistribution(0, 1), "k": 3}):
+        with pytest.raises(ValueError, match="space must be a dict of options to distributions"):
+            toy_tune(space=space)
+    with pytest.raises(ValueError, match="metric must be the name of a scorer, or a function; got 3"):
+        toy_tune(metric=3)
+
+
+def test_what_is_for_named_models_is_refused_of_others():
+    for options in ({"n_jobs": 2}, {"ddi": DDIGraph.from_edges(["a", "b"], [("a", "b")])}):
+        with pytest.raises(ValueError, match="ddi and n_jobs are for a model given by name"):
+            toy_tune(trials=1, **options)
 
 
 def test_a_study_of_somebody_else_is_refused(tmp_path):
