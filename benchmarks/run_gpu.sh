@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Everything that needs an NVIDIA GPU, in one command. Results go to ${OUT:-gpu-results}: versions, the tests marked gpu,
 # the same under compute-sanitizer where it is installed, and the JSON of the benchmarks that use the GPU.
-#   pip install ".[test,gpu]" && bash benchmarks/run_gpu.sh
+#   pip install ".[test,gpu]" && pip uninstall -y xgboost-cpu && pip install --force-reinstall --no-deps xgboost
+#   bash benchmarks/run_gpu.sh
+# (xgboost-cpu, which the tests bring, lies in the same folder as xgboost; the one installed last would win.)
 set -uo pipefail
 cd "$(dirname "$0")/.."
 out=${OUT:-gpu-results}
