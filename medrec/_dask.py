@@ -12,7 +12,6 @@ from typing import Any
 from joblib import cpu_count, parallel_config
 
 from medrec._optional import import_optional
-from medrec._parallel import alone
 
 SLOW = (TimeoutError, asyncio.TimeoutError, concurrent.futures.TimeoutError)
 """What waiting raises; from Python 3.11 on all the same."""
@@ -65,7 +64,7 @@ def spread(
             continue
         futures = {
             client.submit(
-                alone, function, item, *held, pure=False, key=f"{_name(function)}-{at}-{time.monotonic_ns()}"
+                _alone, function, item, *held, pure=False, key=f"{_name(function)}-{at}-{time.monotonic_ns()}"
             ): at
             for at, item in enumerate(items)
             if at not in results
@@ -82,6 +81,12 @@ def spread(
     raise ConnectionError(
         f"Dask: the data of {_name(function)} were lost {TRIES} times with all workers that held them."
     )
+
+
+def _alone(function: Callable[..., Any], *arguments: Any) -> Any:
+    """A task: ``function`` of its arguments, with nothing side by side inside."""
+    with parallel_config(backend="sequential"):
+        return function(*arguments)
 
 
 def send(client: Any, one: Any, *, everywhere: bool = False) -> Any:

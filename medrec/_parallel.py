@@ -109,12 +109,6 @@ def side_by_side(
     return Parallel(n_jobs=n_jobs)(delayed(function)(item, *shared) for item in track(items))
 
 
-def alone(function: Callable[..., Any], *arguments: Any) -> Any:
-    """A task: ``function`` of its arguments, with nothing side by side inside."""
-    with parallel_config(backend="sequential"):
-        return function(*arguments)
-
-
 def _client() -> Any | None:
     backend = get_active_backend()[0]
     return backend.client if type(backend).__name__ == "DaskDistributedBackend" else None
