@@ -117,11 +117,9 @@ def fit_dask(
         dask.delayed(_read)(at, *chunk, held_out or 0.0, recommender.random_state)
         for at, chunk in enumerate(zip(*blocks.values()))
     ]
-    addresses = wait_for_workers(client, patience)
-    parts = [
-        client.compute(one, workers=[addresses[at % len(addresses)]], allow_other_workers=True)
-        for at, one in enumerate(read)
-    ]
+    wait_for_workers(client, patience)
+    # Wherever the scheduler likes: what prefers a worker waits for ever where that one dies, though others are there.
+    parts = [client.compute(one) for one in read]
     facts = spread(client, _facts, parts, patience=patience)
     _check_facts(facts)
     n_train, present = sum(one.n_train for one in facts), sum(one.present for one in facts)

@@ -198,6 +198,33 @@ def test_a_worker_that_dies_in_its_first_label(workers, tmp_path):
     np.testing.assert_array_equal(fitted.predict_proba(X), probabilities)
 
 
+def read_or_die(flag, matrix):
+    try:
+        Path(flag).touch(exist_ok=False)
+    except OSError:
+        return matrix
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_worker_that_dies_while_it_reads(workers, tmp_path):
+    """What had been given to it goes to others, also before it has come back."""
+    X, Y, groups = problem()
+    edges = [0, 20, 100, 190, X.shape[0]]
+    read = dask.delayed(read_or_die)
+    rows = [
+        [
+            read(str(tmp_path / f"died-{low}") if low == 100 else str(tmp_path), one[low:high])
+            for low, high in pairwise(edges)
+        ]
+        for one in (X, Y, groups)
+    ]
+    fitted = fit_dask(BinaryRelevanceRecommender(BOOSTER), *rows, client=workers)
+    assert (tmp_path / "died").exists()
+    _, probabilities = one_process(BinaryRelevanceRecommender(BOOSTER), X, Y, groups)
+    np.testing.assert_array_equal(fitted.predict_proba(X), probabilities)
+    workers.wait_for_workers(2, timeout=60)
+
+
 @pytest.mark.parametrize("booster", [XGBoostBase(n_estimators=150), LightGBMBase(n_estimators=150)])
 def test_a_worker_killed_from_outside_while_blocks_are_trained(workers, monkeypatch, booster):
     X, Y, groups = problem(n_labels=6)
