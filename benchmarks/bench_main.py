@@ -66,7 +66,7 @@ def demo(smoke: bool) -> list[dict]:
         train = read_cdrugred(Path(folder) / "CDrugRed_train.jsonl")
         test = read_cdrugred(Path(folder) / "CDrugRed_test-B_truth.jsonl")
         graph = DDIGraph.from_file(Path(folder) / "ddi.csv", train.drug_names)
-        systems = list(compare(train, test, graph))
+        systems = list(compare(train, test, graph, {}))
     table = summary_table(systems, Y=test.Y, groups=test.groups, graph=graph)
     rows = [
         {
