@@ -84,6 +84,24 @@ def check_writable(path: str | os.PathLike[str] | None) -> None:
         os.unlink(temporary)
 
 
+def make_folder(path: str | os.PathLike[str]) -> Path:
+    """The folder of a path, made where it is not there.
+
+    Raises
+    ------
+    InputError
+        When it cannot be made.
+    """
+    target = Path(path)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"folder cannot be made ({error.strerror}); name a folder that can be written", path=target
+        ) from error
+    return target
+
+
 def _begin(path: str | os.PathLike[str]) -> tuple[Path, int, str]:
     """The file that a path leads to, and an open temporary file beside it."""
     target = Path(os.path.realpath(path))

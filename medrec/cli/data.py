@@ -2,10 +2,9 @@
 
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
-from medrec._checks import InputError
+from medrec._io import make_folder
 from medrec.cli import UsageError
 from medrec.cli.messages import note
 from medrec.cli.options import read_source
@@ -48,13 +47,3 @@ def fetch(parsed: Any) -> None:
         raise UsageError(f"NAME must be one of {', '.join(PUBLIC)}; got {parsed.name!r}")
     for path in fetch_public(parsed.name, make_folder(parsed.out)):
         note(f"{path}: checked")
-
-
-def make_folder(path: str) -> Path:
-    """The folder, made where it is not there."""
-    folder = Path(path)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"folder cannot be made ({error.strerror}); name another", path=folder) from error
-    return folder

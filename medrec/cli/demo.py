@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from medrec._io import atomic_write
+from medrec._io import atomic_write, make_folder
 from medrec._progress import progress
-from medrec.cli.data import make_folder
 from medrec.cli.messages import note
 from medrec.cli.predict import write_chip2025
 from medrec.cli.reporting import SECONDS, examples_of, frontier_of

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from medrec._checks import InputError
-from medrec._io import atomic_write
+from medrec._io import atomic_write, make_folder
 from medrec._optional import import_optional
 from medrec.datasets._json_lines import shown
 from medrec.datasets._values import CLEANERS, as_drugs
@@ -221,13 +221,7 @@ def write_parquet(
     ImportError
         Without pyarrow.
     """
-    target = Path(folder)
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"cannot be made ({error.strerror}); name a folder that can be written", path=target
-        ) from error
+    target = make_folder(folder)
     pq = import_optional("pyarrow.parquet", feature=FEATURE, extra="parquet")
     written = []
     for number, dataset in enumerate(datasets, start=first):

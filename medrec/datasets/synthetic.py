@@ -9,8 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from medrec._checks import InputError
-from medrec._io import atomic_write
+from medrec._io import atomic_write, make_folder
 from medrec.datasets._draws import Draws
 from medrec.datasets._formulary import formulary, interactions
 from medrec.datasets._patients import BLOCK_PATIENTS, Clinic
@@ -252,13 +251,7 @@ def write_records(generated: GeneratedRecords, folder: str | os.PathLike[str], *
     InputError
         When the folder cannot be made or written.
     """
-    target = Path(folder)
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"cannot be made ({error.strerror}); name a folder that can be written", path=target
-        ) from error
+    target = make_folder(folder)
     parts = split_records(generated, seed=seed)
     written = []
 
