@@ -33,6 +33,7 @@ from medrec.tuning.cross import fit_records
 RULES = {
     "0.5": (Threshold(), "fixed threshold"),
     "plug-in expected Jaccard (default)": (ExpectedJaccard(), "plug-in EUM, after Dembczynski et al. 2011"),
+    "exact expected Jaccard": (ExpectedJaccard(exact=True), "for independent drugs"),
     "exact expected F1": (ExpectedF1(), "DTA / GFM: Jansche 2007, Dembczynski et al. 2011, Ye et al. 2012"),
     "one threshold, Jaccard": (Threshold(tune="jaccard"), "SCut, global"),
     "one threshold, samples F1": (Threshold(tune="f1"), "SCut, global"),

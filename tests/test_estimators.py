@@ -531,7 +531,7 @@ def test_given_rules_and_bases_are_left_as_they_were():
     X, Y, groups = problem()
     rule, base = ExpectedJaccard(max_size=1), LinearBase(C=2.0)
     recommender = BinaryRelevanceRecommender(base, decision=rule).fit(X, Y, groups)
-    assert vars(rule) == {"min_size": None, "max_size": 1}
+    assert vars(rule) == {"min_size": None, "max_size": 1, "exact": None}
     assert not hasattr(base, "coef_")
     assert set(recommender.predict(X).sum(axis=1)) == {0, 1}  # some of the sets learned from are empty
     recommender.set_params(base__C=0.01, decision__max_size=2)

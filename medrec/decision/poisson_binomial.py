@@ -1,5 +1,5 @@
 # mypy: allow-untyped-defs
-"""Exact expected F1 of the best k drugs, for independent drugs, compiled."""
+"""Exact expected F1 and Jaccard of the best k drugs, for independent drugs, compiled."""
 
 import numpy as np
 from numba import njit, prange
@@ -71,3 +71,47 @@ def best_sizes(falling, least, most, sizes, values):
     """
     for record in prange(len(falling)):
         sizes[record], values[record] = _best_size(falling[record], least, most)
+
+
+@njit(nogil=True, cache=True)
+def _best_jaccard_size(falling, least, most):
+    """The k from ``least`` to ``most`` of the highest expected Jaccard of the first k drugs; 0 is the empty set."""
+    n_labels = len(falling)
+    top = _largest_size(falling.sum(), n_labels)
+    # chance[s]: exactly s drugs after the first k are needed; from the last drug to the first nothing is divided.
+    chance = np.zeros(top + 1)
+    chance[0] = 1.0
+    reach = 0
+    shares = np.zeros(n_labels + 1)  # E[1 / (k + s)]
+    for k in range(n_labels, 0, -1):
+        if k <= most:
+            for s in range(reach + 1):
+                shares[k] += chance[s] / (k + s)
+        p = falling[k - 1]
+        if p > 0.0:
+            reach = min(reach + 1, top)
+            for s in range(reach, 0, -1):
+                chance[s] += p * (chance[s - 1] - chance[s])
+            chance[0] *= 1.0 - p
+    best, best_k = (chance[0], 0) if least == 0 else (-1.0, max(least, 1))
+    hits = 0.0
+    for k in range(1, most + 1):
+        hits += falling[k - 1]
+        if k >= least and hits * shares[k] > best + 1e-13:
+            best, best_k = hits * shares[k], k
+    return best_k, best
+
+
+@njit(nogil=True, cache=True, parallel=True)
+def best_jaccard_sizes(falling, least, most, sizes, values):
+    """Fill ``sizes`` and ``values`` (n_records,) with the best size of each record and its expected Jaccard.
+
+    Parameters
+    ----------
+    falling : float64 array of shape (n_records, n_labels)
+        Probabilities of each record from high to low.
+    least, most : int
+        Sizes allowed.
+    """
+    for record in prange(len(falling)):
+        sizes[record], values[record] = _best_jaccard_size(falling[record], least, most)

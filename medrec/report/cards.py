@@ -93,7 +93,7 @@ def model_card(pipeline: Any, *, name: str, **facts: Any) -> dict[str, Any]:
     >>> from medrec.recommenders import make_recommender
     >>> card = model_card(make_recommender("neighbors", schema={"note": "text"}), name="neighbors", seed=0)
     >>> card["decision rule"]
-    'ExpectedJaccard: the set of highest plug-in expected Jaccard, for each record.'
+    'ExpectedJaccard: the set of highest expected Jaccard, for each record.'
     """
     from medrec.decision.rules import make_decision
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from medrec.decision import ExpectedF1, ExpectedJaccard
-from medrec.decision.poisson_binomial import best_sizes
+from medrec.decision.poisson_binomial import best_jaccard_sizes, best_sizes
 
 PROBABILITIES = arrays(
     float,
@@ -31,6 +31,17 @@ def expected_f1(p, chosen):
         chance = np.prod(np.where(truth, p, 1 - p))
         size = truth.sum() + len(chosen)
         total += chance * (2 * truth[chosen].sum() / size if size else 1.0)
+    return total
+
+
+def expected_jaccard(p, chosen):
+    """E[Jaccard] as the sum over all outcomes of independent labels."""
+    total, given = 0.0, np.isin(np.arange(len(p)), chosen)
+    for outcome in itertools.product((0, 1), repeat=len(p)):
+        truth = np.array(outcome, dtype=bool)
+        chance = np.prod(np.where(truth, p, 1 - p))
+        union = (truth | given).sum()
+        total += chance * ((truth & given).sum() / union if union else 1.0)
     return total
 
 
@@ -57,18 +68,26 @@ def test_no_other_set_of_any_kind_is_worth_more(scores):
     p = scores[0]
     jaccard = plug_in(p, np.flatnonzero(never_empty(ExpectedJaccard()).apply(scores[:1]).toarray()[0]))[0]
     f1 = expected_f1(p, np.flatnonzero(never_empty(ExpectedF1()).apply(scores[:1]).toarray()[0]))
+    exact = ExpectedJaccard(exact=True)
+    exact_jaccard = expected_jaccard(p, np.flatnonzero(never_empty(exact).apply(scores[:1]).toarray()[0]))
     for mask in range(1, 2 ** len(p)):
         chosen = [at for at in range(len(p)) if mask >> at & 1]
         assert plug_in(p, chosen)[0] <= jaccard * (1 + 1e-12)
         assert expected_f1(p, chosen) <= f1 + 1e-12
+        assert expected_jaccard(p, chosen) <= exact_jaccard + 1e-12
 
 
 @given(PROBABILITIES, st.integers(0, 3), st.integers(0, 3))
 @settings(max_examples=60, deadline=None)
 def test_sizes_take_the_best_of_those_allowed(scores, least, more):
     most = max(1, least + more)
-    for rule, worth in ((ExpectedJaccard, lambda *args: plug_in(*args)[0]), (ExpectedF1, expected_f1)):
-        sets = rule(min_size=least, max_size=most).fit([[0.5]], [[1]]).apply(scores).toarray()
+    rules = (
+        (ExpectedJaccard(exact=False), lambda *args: plug_in(*args)[0]),
+        (ExpectedJaccard(exact=True), expected_jaccard),
+        (ExpectedF1(), expected_f1),
+    )
+    for rule, worth in rules:
+        sets = rule.set_params(min_size=least, max_size=most).fit([[0.5]], [[1]]).apply(scores).toarray()
         for p, row in zip(scores, sets):
             order = np.argsort(-p, kind="stable")
             low, high = min(least, len(p)), min(most, len(p))
@@ -81,21 +100,27 @@ def test_sizes_take_the_best_of_those_allowed(scores, least, more):
 
 @given(PROBABILITIES)
 @settings(max_examples=50, deadline=None)
-def test_empty_sets_only_where_they_occurred_and_pay(scores):
+def test_empty_sets_only_where_they_occurred_and_then_every_size_is_exact(scores):
     rule = ExpectedJaccard().fit([[0.5], [0.5]], [[1], [0]])
     assert rule.allow_empty_
-    filled = never_empty(ExpectedJaccard()).apply(scores).toarray()
-    for p, row, full in zip(scores, rule.apply(scores).toarray(), filled):
-        no_drug, best = np.prod(1 - p), plug_in(p, np.flatnonzero(full))[0]
-        if no_drug > best * (1 + 1e-9):
-            assert not row.any()
-        elif no_drug < best * (1 - 1e-9):
-            np.testing.assert_array_equal(row, full)
+    assert (never_empty(ExpectedJaccard()).apply(scores).sum(axis=1) > 0).all()
+    for p, row in zip(scores, rule.apply(scores).toarray()):
+        order = np.argsort(-p, kind="stable")
+        best = max(expected_jaccard(p, order[:size]) for size in range(len(p) + 1))
+        np.testing.assert_allclose(expected_jaccard(p, np.flatnonzero(row)), best, rtol=1e-10)
+
+
+def test_a_record_is_not_left_empty_where_plug_in_values_are_too_low():
+    p = np.array([0.46, 0.2, 0.2])  # nothing: .346; the first: .329 by plug-in, .374 exactly
+    scores = p[None]
+    assert plug_in(p, [0])[0] < np.prod(1 - p) < expected_jaccard(p, [0])
+    both = [ExpectedJaccard(exact=exact).fit([[0.5], [0.5]], [[1], [0]]).apply(scores).sum() for exact in (False, None)]
+    assert both == [0, 1]
 
 
 def test_ties_go_to_the_lower_label_and_the_smaller_set():
     scores = [[0.5, 0.5, 0.5, 0.0], [0.0, 0.0, 0.0, 0.0], [1.0, 1.0, 0.0, 0.0]]
-    for rule in (ExpectedJaccard(), ExpectedF1()):
+    for rule in (ExpectedJaccard(), ExpectedJaccard(exact=True), ExpectedF1()):
         sets = never_empty(rule).apply(scores).toarray()
         assert sets.tolist() == [[1, 1, 1, 0], [1, 0, 0, 0], [1, 1, 0, 0]]
 
@@ -128,5 +153,22 @@ def test_expected_f1_of_many_labels_against_the_full_recursion():
             value[k] = (2 * found[1:] / (k + np.arange(1, 41))).sum()
         size, best = np.zeros(1, dtype=np.int64), np.zeros(1)
         best_sizes(p[None], 1, 40, size, best)
+        np.testing.assert_allclose(best[0], value.max(), rtol=1e-12)
+        np.testing.assert_allclose(value[size[0]], value.max(), rtol=1e-12)
+
+
+def test_expected_jaccard_of_many_labels_against_the_full_recursion():
+    """All sizes, no cut: the chances of the drugs outside the set by plain convolution."""
+    rng = np.random.default_rng(2)
+    for _ in range(20):
+        p = np.sort(rng.beta(0.2, rng.choice([0.5, 3.0]), 200))[::-1].copy()
+        value = np.zeros(201)
+        for k in range(1, 201):
+            outside = np.array([1.0])
+            for q in p[k:]:
+                outside = np.convolve(outside, [1 - q, q])
+            value[k] = p[:k].sum() * (outside / (k + np.arange(len(outside)))).sum()
+        size, best = np.zeros(1, dtype=np.int64), np.zeros(1)
+        best_jaccard_sizes(p[None], 1, 200, size, best)
         np.testing.assert_allclose(best[0], value.max(), rtol=1e-12)
         np.testing.assert_allclose(value[size[0]], value.max(), rtol=1e-12)

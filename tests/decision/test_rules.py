@@ -24,6 +24,7 @@ from medrec.recommenders import BinaryRelevanceRecommender
 
 EXAMPLES = {
     "expected-jaccard": ExpectedJaccard(),
+    "expected-jaccard-exact": ExpectedJaccard(exact=True),
     "expected-f1": ExpectedF1(),
     "threshold": Threshold(0.4),
     "tuned": Threshold(tune="f1"),
@@ -160,7 +161,9 @@ def test_without_folds_a_rule_that_learns_is_refused(name):
     rng = np.random.default_rng(0)
     X, Y = rng.normal(size=(30, 3)), rng.random((30, 2)) < 0.5
     rule = EXAMPLES[name]
-    assert rule.learns_from_scores == (name not in ("expected-jaccard", "expected-f1", "threshold", "top-k"))
+    assert rule.learns_from_scores == (
+        name not in ("expected-jaccard", "expected-jaccard-exact", "expected-f1", "threshold", "top-k")
+    )
     recommender = BinaryRelevanceRecommender(decision=rule, cv=None)
     if not rule.learns_from_scores:
         recommender.fit(X, Y)
