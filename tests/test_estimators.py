@@ -533,7 +533,7 @@ def test_given_rules_and_bases_are_left_as_they_were():
     recommender = BinaryRelevanceRecommender(base, decision=rule).fit(X, Y, groups)
     assert vars(rule) == {"min_size": None, "max_size": 1, "exact": None}
     assert not hasattr(base, "coef_")
-    assert set(recommender.predict(X).sum(axis=1)) == {0, 1}  # some of the sets learned from are empty
+    assert recommender.predict(X).sum(axis=1).max() == 1
     recommender.set_params(base__C=0.01, decision__max_size=2)
     assert recommender.base.C == 0.01
     assert recommender.fit(X, Y).predict(X).sum(axis=1).max() == 2

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from medrec.decision.sets import DecisionRule
+from medrec.decision.expected import ExpectedRule
 
 
-class ExpectedF1(DecisionRule):
+class ExpectedF1(ExpectedRule):
     r"""The set of highest expected F1, for each record, exactly, where drugs are independent.
 
     Let y be the number of needed drugs and h of those in the set. For independent drugs some set of the k most probable
@@ -18,7 +18,8 @@ class ExpectedF1(DecisionRule):
     :math:`2 \mu / (k + \mu)`, with :math:`\mu = \sum p`, falls under the best found, because no larger set is worth
     more. So a record costs :math:`O(L (\mu + \log L))`.
 
-    F1 of an empty set is 1 where nothing is needed; the empty set is a choice only where it is allowed.
+    F1 of an empty set is 1 where nothing is needed; the empty set is a choice only where it is allowed. How probable it
+    is that nothing is needed is learned as in :class:`ExpectedJaccard`.
 
     Parameters
     ----------
@@ -31,6 +32,8 @@ class ExpectedF1(DecisionRule):
     ----------
     allow_empty_ : bool
         Whether a training set was empty.
+    empty_calibrator_ : PlattCalibrator or None
+        From the log-odds of :math:`\prod (1 - p)` to the probability that a record needs no drug.
 
     References
     ----------
@@ -45,8 +48,6 @@ class ExpectedF1(DecisionRule):
     [[1, 0, 0], [1, 1, 1]]
     """
 
-    _takes_probabilities = True
-
     def __init__(self, *, min_size: int | None = None, max_size: int | None = None) -> None:
         self.min_size = min_size
         self.max_size = max_size
@@ -56,5 +57,6 @@ class ExpectedF1(DecisionRule):
 
         n_labels = scores.shape[1]
         sizes, values = np.zeros(len(scores), dtype=np.int64), np.empty(len(scores))
-        best_sizes(np.ascontiguousarray(falling), self._least(n_labels), self._most(n_labels), sizes, values)
+        least, most = self._least(n_labels), self._most(n_labels)
+        best_sizes(np.ascontiguousarray(falling), self._empty(scores), least, most, sizes, values)
         return sizes

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from medrec.decision.sets import DecisionRule, none_at_all
+from medrec.decision.expected import ExpectedRule
 
 
-class ExpectedJaccard(DecisionRule):
+class ExpectedJaccard(ExpectedRule):
     r"""The set of highest expected Jaccard, for each record.
 
     With a record's probabilities sorted from high to low and :math:`c_k` the sum of the first k, the set of the
@@ -13,10 +13,10 @@ class ExpectedJaccard(DecisionRule):
     The same k maximises the plug-in F1, :math:`2 c_k / (k + \sum p)`, because one is a rising function of the other.
     It costs :math:`O(L \log L)` a record, all records at once.
 
-    Where sets may be empty, the empty one is right with the probability :math:`\prod (1 - p)` that the record needs no
-    drug. That is exact for independent drugs, while a plug-in value is less than the expectation (1 / (k + b) is
-    convex in the number b of needed drugs outside the set), so that too many records would be left empty. There every
-    k gets its exact value,
+    Where a training set was empty, so may a set be. The empty set is right with the probability that the record needs
+    no drug. For independent drugs that is :math:`\prod (1 - p)`; how probable it really is at such a product is learned
+    from out-of-fold scores, where there are any. A plug-in value is less than the expectation beside it (1 / (k + b) is
+    convex in the number b of needed drugs outside the set), so every k gets its exact value,
 
     .. math:: E[J] = c_k \sum_b P\Big(\sum_{i > k} y_i = b\Big) \frac{1}{k + b} ,
 
@@ -37,6 +37,8 @@ class ExpectedJaccard(DecisionRule):
     ----------
     allow_empty_ : bool
         Whether a training set was empty.
+    empty_calibrator_ : PlattCalibrator or None
+        From the log-odds of :math:`\prod (1 - p)` to the probability that a record needs no drug.
 
     References
     ----------
@@ -50,8 +52,6 @@ class ExpectedJaccard(DecisionRule):
     [[1, 1, 0], [1, 0, 1]]
     """
 
-    _takes_probabilities = True
-
     def __init__(self, *, min_size: int | None = None, max_size: int | None = None, exact: bool | None = None) -> None:
         self.min_size = min_size
         self.max_size = max_size
@@ -64,12 +64,12 @@ class ExpectedJaccard(DecisionRule):
             from medrec.decision.poisson_binomial import best_jaccard_sizes
 
             sizes, values = np.zeros(len(scores), dtype=np.int64), np.empty(len(scores))
-            best_jaccard_sizes(np.ascontiguousarray(falling), least, most, sizes, values)
+            best_jaccard_sizes(np.ascontiguousarray(falling), self._empty(scores), least, most, sizes, values)
             return sizes
         prefix = np.cumsum(falling, axis=1)
         union = np.arange(1, n_labels + 1) + prefix[:, -1:] - prefix
         value = (prefix / np.maximum(union, 1e-300))[:, max(least, 1) - 1 : most]
         counts = value.argmax(axis=1) + max(least, 1)
         if least == 0:
-            counts[none_at_all(scores) > value.max(axis=1)] = 0
+            counts[self._empty(scores) > value.max(axis=1)] = 0
         return counts

@@ -17,8 +17,8 @@ def _largest_size(mean, n_labels):
 
 
 @njit(nogil=True, cache=True)
-def _best_size(falling, least, most):
-    """The k from ``least`` to ``most`` of the highest expected F1 of the first k drugs; 0 is the empty set."""
+def _best_size(falling, empty, least, most):
+    """The k from ``least`` to ``most`` of the highest expected F1 of the first k drugs; that of none is ``empty``."""
     n_labels = len(falling)
     mean = falling.sum()
     top = _largest_size(mean, n_labels)
@@ -33,7 +33,7 @@ def _best_size(falling, least, most):
         for s in range(reach, 0, -1):
             chance[s] += p * (chance[s - 1] - chance[s])
         chance[0] *= 1.0 - p
-    best, best_k = (chance[0], 0) if least == 0 else (-1.0, max(least, 1))
+    best, best_k = (empty, 0) if least == 0 else (-1.0, max(least, 1))
     found = np.zeros(top + 1)  # E[needed ones among the first k; s needed in all]
     others = np.zeros(top + 1)  # chance of s needed drugs among the others than the k-th
     for k in range(1, most + 1):
@@ -59,23 +59,25 @@ def _best_size(falling, least, most):
 
 
 @njit(nogil=True, cache=True, parallel=True)
-def best_sizes(falling, least, most, sizes, values):
+def best_sizes(falling, empty, least, most, sizes, values):
     """Fill ``sizes`` and ``values`` (n_records,) with the best size of each record and its expected F1.
 
     Parameters
     ----------
     falling : float64 array of shape (n_records, n_labels)
         Probabilities of each record from high to low.
+    empty : float64 array of shape (n_records,)
+        What the empty set is worth: the probability that nothing is needed.
     least, most : int
         Sizes allowed.
     """
     for record in prange(len(falling)):
-        sizes[record], values[record] = _best_size(falling[record], least, most)
+        sizes[record], values[record] = _best_size(falling[record], empty[record], least, most)
 
 
 @njit(nogil=True, cache=True)
-def _best_jaccard_size(falling, least, most):
-    """The k from ``least`` to ``most`` of the highest expected Jaccard of the first k drugs; 0 is the empty set."""
+def _best_jaccard_size(falling, empty, least, most):
+    """As ``_best_size``, of expected Jaccard."""
     n_labels = len(falling)
     top = _largest_size(falling.sum(), n_labels)
     # chance[s]: exactly s drugs after the first k are needed; from the last drug to the first nothing is divided.
@@ -93,7 +95,7 @@ def _best_jaccard_size(falling, least, most):
             for s in range(reach, 0, -1):
                 chance[s] += p * (chance[s - 1] - chance[s])
             chance[0] *= 1.0 - p
-    best, best_k = (chance[0], 0) if least == 0 else (-1.0, max(least, 1))
+    best, best_k = (empty, 0) if least == 0 else (-1.0, max(least, 1))
     hits = 0.0
     for k in range(1, most + 1):
         hits += falling[k - 1]
@@ -103,15 +105,7 @@ def _best_jaccard_size(falling, least, most):
 
 
 @njit(nogil=True, cache=True, parallel=True)
-def best_jaccard_sizes(falling, least, most, sizes, values):
-    """Fill ``sizes`` and ``values`` (n_records,) with the best size of each record and its expected Jaccard.
-
-    Parameters
-    ----------
-    falling : float64 array of shape (n_records, n_labels)
-        Probabilities of each record from high to low.
-    least, most : int
-        Sizes allowed.
-    """
+def best_jaccard_sizes(falling, empty, least, most, sizes, values):
+    """As ``best_sizes``, of expected Jaccard."""
     for record in prange(len(falling)):
-        sizes[record], values[record] = _best_jaccard_size(falling[record], least, most)
+        sizes[record], values[record] = _best_jaccard_size(falling[record], empty[record], least, most)

@@ -32,8 +32,8 @@ def make_decision(decision: Any) -> Any:
     Parameters
     ----------
     decision : str or rule
-        A key of ``RULES``, or an object with ``fit(scores, Y, groups=None)`` and ``apply(scores)``; one that learns
-        from out-of-fold scores says so by an attribute ``learns_from_scores = True``.
+        A key of ``RULES``, or an object with ``fit(scores, Y, groups=None)`` and ``apply(scores)``; one that needs
+        out-of-fold scores says so by an attribute ``learns_from_scores = True``, others get None where there are none.
 
     Raises
     ------

@@ -22,7 +22,7 @@ class DecisionRule(BaseEstimator):
     """
 
     learns_from_scores: bool = False
-    """Whether ``fit`` needs scores of models that did not see the records."""
+    """Whether ``fit`` needs scores of models that did not see the records, and is refused without."""
     _takes_probabilities = False
     min_size: int | None
     max_size: int | None
@@ -33,7 +33,7 @@ class DecisionRule(BaseEstimator):
         Parameters
         ----------
         scores : array of shape (n_records, n_labels)
-            Of models that did not see the record; not looked at by rules that learn nothing from scores.
+            Of models that did not see the record. None where there are none; not for rules that need them.
         Y : CSR or array of shape (n_records, n_labels)
             The drugs of each record, 0 or 1.
         groups : array of shape (n_records,), optional

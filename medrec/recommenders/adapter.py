@@ -106,7 +106,7 @@ class MultiLabelAdapter(BaseRecommender):
         every = np.arange(X.shape[0])
         for train, test in progress([*folds, (every, every)], desc="adapter, folds", show=self.verbose):
             self._fit_rows(X[train], sets[train], None if weight is None else weight[train])
-            if test is not every or not folds:
+            if test is not every:
                 out_of_fold[test] = self._scores(X[test])
         return out_of_fold
 

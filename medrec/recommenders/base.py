@@ -75,7 +75,7 @@ class BaseRecommender(ClassifierMixin, BaseEstimator):
         rule = make_decision(self.decision)
         _check_rule(rule, bool(folds), self.cv, who)
         out_of_fold = self._fit_scores(X, sets, folds, weight, groups)
-        return self._learn_decision(rule, out_of_fold, sets, weight, groups, calibrate=bool(folds))
+        return self._learn_decision(rule, out_of_fold if folds else None, sets, weight, groups)
 
     def _name_labels(self, n_labels: int, columns: Any, *, sparse: bool, dtype: Any) -> None:
         """Names of the labels, what interacts among them, and what ``predict`` is to give."""
@@ -89,18 +89,20 @@ class BaseRecommender(ClassifierMixin, BaseEstimator):
         self.filter_ = make_filter(self.ddi, self.drug_names_)
 
     def _learn_decision(
-        self, rule: Any, scores: np.ndarray, sets: sp.csr_matrix, weight: Any, groups: Any, *, calibrate: bool
+        self, rule: Any, scores: np.ndarray | None, sets: sp.csr_matrix, weight: Any, groups: Any
     ) -> "BaseRecommender":
-        """Calibration and decision from scores (n_records, n_labels) of records that the model was not fitted on."""
-        self.calibrator_ = PlattCalibrator().fit(scores, sets, sample_weight=weight) if calibrate else None
-        self.decision_ = rule.fit(self._probabilities(scores), sets, groups)
+        """Calibration and decision from scores (n_records, n_labels) of records that the model was not fitted on; where
+        there are none, the decision from the sets alone.
+        """
+        self.calibrator_ = None if scores is None else PlattCalibrator().fit(scores, sets, sample_weight=weight)
+        self.decision_ = rule.fit(None if scores is None else self._probabilities(scores), sets, groups)
         return self
 
     @abstractmethod
     def _fit_scores(
         self, X: Any, sets: sp.csr_matrix, folds: Folds, weight: np.ndarray | None, groups: Any
     ) -> np.ndarray:
-        """Fit the model on all rows and return out-of-fold scores (n_records, n_labels); without folds, its own."""
+        """Fit the model on all rows and return out-of-fold scores (n_records, n_labels), where there are folds."""
 
     @abstractmethod
     def _scores(self, X: Any) -> np.ndarray:

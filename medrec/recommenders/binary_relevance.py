@@ -112,7 +112,7 @@ class BinaryRelevanceRecommender(BaseRecommender):
         self._name_labels(sets.shape[1], getattr(Y, "columns", None), sparse=sp.issparse(Y), dtype=sets.dtype)
         self.n_features_in_ = labels.n_features_in_
         self.labels_ = labels
-        self._learn_decision(make_decision(self.decision), scores, sets, None, groups, calibrate=True)
+        self._learn_decision(make_decision(self.decision), scores, sets, None, groups)
         return self
 
     def _scores(self, X: Any) -> np.ndarray:

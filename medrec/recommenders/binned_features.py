@@ -63,12 +63,11 @@ class BinnedFeatures(SharedFeatures):
         *,
         n_jobs: int | None = None,
         label: int | None = None,
-        scored: bool = True,
         track: Callable[[Iterable[Any]], Iterable[Any]] = iter,
     ) -> tuple[np.ndarray, BoosterBase]:
         """As ``SharedFeatures.fit_folds``; ``track`` wraps the labels of all folds."""
         if self.goes_to_cluster(sets, n_jobs):
-            return self._fit_on_cluster(sets, folds, weight, n_jobs=n_jobs, scored=scored, track=track)
+            return self._fit_on_cluster(sets, folds, weight, n_jobs=n_jobs, track=track)
         base = self.base if label is None else of_labels(self.base, label)
         rounds = [*folds, None]
         on_gpu = base.device != "cpu"
@@ -91,9 +90,7 @@ class BinnedFeatures(SharedFeatures):
             # Bins hold one target at a time, so a second piece of a fold's labels needs bins of its own.
             bins = self.bins[at] if piece[0] == 0 else self.bins[at].fork()
             fitted = clone(of_labels(base, piece)).fit_bins(bins, sets[:, piece], labels_of(weight, piece), tick=tick)
-            if at < len(folds):
-                return fitted, self.score(fitted, folds[at][1])
-            return fitted, self.score(fitted, None) if scored and not folds else None
+            return fitted, self.score(fitted, folds[at][1]) if at < len(folds) else None
 
         try:
             done = in_threads(fit, [(at, piece) for at in range(len(rounds)) for piece in pieces], n_jobs=jobs)
@@ -105,10 +102,7 @@ class BinnedFeatures(SharedFeatures):
         for at, (_, test) in enumerate(folds):
             for piece, (_, scores) in zip(pieces, done[at * len(pieces) :]):
                 out_of_fold[np.ix_(test, piece)] = scores
-        last = done[-len(pieces) :]
-        if not folds and scored:
-            out_of_fold = np.hstack([scores for _, scores in last])
-        return out_of_fold, clone(base).join([fitted for fitted, _ in last])
+        return out_of_fold, clone(base).join([fitted for fitted, _ in done[-len(pieces) :]])
 
     def fit_piece(self, base: Any, sets: sp.csr_matrix, fold: Any, weight: np.ndarray | None) -> BoosterBase:
         """As ``SharedFeatures.fit_piece``; columns are chosen by all labels."""
@@ -118,8 +112,8 @@ class BinnedFeatures(SharedFeatures):
         rows = None if fold is None else fold[0]
         return base.bin(self.X, self.sets, rows=rows, groups=self.groups, n_jobs=threads)
 
-    def score(self, fitted: BoosterBase, rows: np.ndarray | None) -> np.ndarray:
-        """Scores of some rows (None for all); of wide features only what the trees know is copied."""
+    def score(self, fitted: BoosterBase, rows: np.ndarray) -> np.ndarray:
+        """Scores of some rows; of wide features only what the trees know is copied."""
         own = fitted.columns_[: len(fitted.columns_) - len(self.columns)]
-        columns = [column if rows is None else column[rows] for column in self.columns]
+        columns = [column[rows] for column in self.columns]
         return fitted.margins(append_columns(take(self.X, rows, own), columns))

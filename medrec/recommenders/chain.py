@@ -161,7 +161,7 @@ class ChainRecommender(BaseRecommender):
                 which = f"chain {at + 1} of {len(orders)}" if len(orders) > 1 else "chain"
                 fitted.append(self._fit_chain(shared, order, sets.tocsc(), folds, weight, f"{which}, links"))
         self.orders_, self.chains_ = orders, [links for links, _ in fitted]
-        return self._scores(X) if self.cv is None else _mean(scores for _, scores in fitted)
+        return _mean(scores for _, scores in fitted)
 
     def _fit_chain(
         self,
@@ -178,9 +178,7 @@ class ChainRecommender(BaseRecommender):
         for label in progress(order, desc=desc, show=self.verbose):
             truth = columns[:, [label]]
             one = weight[:, [label]] if weight is not None and weight.ndim == 2 else weight
-            scores, link = shared.fit_folds(
-                truth.tocsr(), folds, one, n_jobs=self.n_jobs, label=label, scored=self.cv is not None
-            )
+            scores, link = shared.fit_folds(truth.tocsr(), folds, one, n_jobs=self.n_jobs, label=label)
             out_of_fold[:, label] = scores[:, 0]
             links.append(link)
             if len(links) < len(order):

@@ -140,14 +140,13 @@ def fit_dask(
     made._name_labels(len(present), None, sparse=facts[0].sparse_Y, dtype=facts[0].dtype_Y)
     made.labels_ = fitted
     if not held_out:
-        scores = fitted.decision_function(sample_X)
-        return made._learn_decision(rule, scores, sample_Y, None, None, calibrate=False)
+        return made._learn_decision(rule, None, sample_Y, None, None)
     held = spread(client, _score_held, parts, [fitted], patience=patience)
     scores, sets = (np.vstack([one[0] for one in held]), sp.csr_matrix(sp.vstack([one[1] for one in held])))
     if not len(scores):
         raise ValueError(f"{WHO}: held_out={held_out} holds out nobody of {n_train} records; raise it, or pass None.")
     patients = None if groups is None else np.concatenate([one[2] for one in held])
-    return made._learn_decision(rule, scores, sets, None, patients, calibrate=True)
+    return made._learn_decision(rule, scores, sets, None, patients)
 
 
 class Part(NamedTuple):

@@ -55,7 +55,6 @@ class GramFeatures(SharedFeatures):
         *,
         n_jobs: int | None = None,
         label: int | None = None,
-        scored: bool = True,
         track: Callable[[Iterable[Any]], Iterable[Any]] = iter,
     ) -> tuple[np.ndarray, LinearBase]:
         """As ``SharedFeatures.fit_folds``."""
@@ -75,7 +74,7 @@ class GramFeatures(SharedFeatures):
         for fold, fit in zip(rounds, fits):
             if fold is not None:
                 out_of_fold[fold[1]] = fit.scores[fold[1]]
-        return out_of_fold if folds else fit.scores, self._fitted(fit.dual, fit.intercept, fit.n_iter)
+        return out_of_fold, self._fitted(fit.dual, fit.intercept, fit.n_iter)
 
     def _without_features(self) -> "GramFeatures":
         """What fits on products alone."""

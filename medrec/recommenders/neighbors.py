@@ -120,7 +120,7 @@ class NeighborRecommender(BaseRecommender):
         self._learn_prior(np.arange(n_records))
         votes, found = self._votes(*lists)
         self._learn(votes, found, np.arange(n_records))
-        return out_of_fold if folds else self._log_odds(votes, found)
+        return out_of_fold
 
     def _scores(self, X: Any) -> np.ndarray:
         return self._log_odds(*self._votes(*self._nearest(_unit_rows(X))))

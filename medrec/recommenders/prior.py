@@ -79,7 +79,7 @@ class PriorRecommender(BaseRecommender):
             table, prior = self._table(present[train], targets[train], weight[train])
             out_of_fold[test] = _mean(present[test], table, prior)
         self.code_drug_, self.prior_ = self._table(present, targets, weight)
-        return _logit(out_of_fold if folds else _mean(present, self.code_drug_, self.prior_))
+        return _logit(out_of_fold)
 
     def _table(self, present: sp.csr_matrix, targets: sp.csr_matrix, weight: np.ndarray) -> tuple[np.ndarray, ...]:
         weighted = sp.diags(weight) @ present

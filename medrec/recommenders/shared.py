@@ -46,7 +46,6 @@ class SharedFeatures:
         *,
         n_jobs: int | None = None,
         label: int | None = None,
-        scored: bool = True,
         track: Callable[[Iterable[Any]], Iterable[Any]] = iter,
     ) -> tuple[np.ndarray, Any]:
         """Fit the labels of ``sets`` on all records, and on each fold's for out-of-fold scores.
@@ -61,19 +60,18 @@ class SharedFeatures:
             For one label folds, for several labels are worked on at a time; on a Dask cluster labels of all folds.
         label : int, optional
             Which label the only column of ``sets`` is, for options of the base that hold a number a label.
-        scored : bool, default=True
-            Whether the scores of the training records are wanted where there are no folds; without them they are 0.
         track : callable, optional
             Wraps the folds of several labels, to show progress.
 
         Returns
         -------
         out_of_fold : ndarray of shape (n_records, n_labels)
+            0 where there are no folds.
         fitted : base
             Fitted on all records.
         """
         if self.goes_to_cluster(sets, n_jobs):
-            return self._fit_on_cluster(sets, folds, weight, n_jobs=n_jobs, scored=scored, track=track)
+            return self._fit_on_cluster(sets, folds, weight, n_jobs=n_jobs, track=track)
         features = self.features()
         alone = sets.shape[1] == 1
         base = self.base if label is None else of_labels(self.base, label)
@@ -89,8 +87,6 @@ class SharedFeatures:
             *parts, fitted = in_threads(fit, rounds, n_jobs=n_jobs)
         else:
             *parts, fitted = [fit(fold) for fold in track(rounds)]
-        if not folds and scored:
-            return fitted.decision_function(features), fitted
         out_of_fold = np.zeros(sets.shape)
         for (_, test), scores in zip(folds, parts):
             out_of_fold[test] = scores
@@ -105,10 +101,9 @@ class SharedFeatures:
         rows = None if fold is None else fold[0]
         return base.fit_labels(self.X, sets, rows=rows, sample_weight=weight, n_jobs=1)
 
-    def score(self, fitted: Any, rows: np.ndarray | None) -> np.ndarray:
-        """Scores (n_rows, n_labels) of some rows, None for all."""
-        features = self.features()
-        return fitted.decision_function(features if rows is None else features[rows])
+    def score(self, fitted: Any, rows: np.ndarray) -> np.ndarray:
+        """Scores (n_rows, n_labels) of some rows."""
+        return fitted.decision_function(self.features()[rows])
 
     def _fit_on_cluster(
         self,
@@ -117,7 +112,6 @@ class SharedFeatures:
         weight: np.ndarray | None,
         *,
         n_jobs: int | None,
-        scored: bool,
         track: Callable[[Iterable[Any]], Iterable[Any]],
     ) -> tuple[np.ndarray, Any]:
         """``fit_folds`` with a task for some labels of a fold; a base that cannot ``join`` labels has all in one."""
@@ -125,13 +119,12 @@ class SharedFeatures:
         n_pieces = min(n_labels, -(-2 * cores(n_jobs) // len(rounds))) if hasattr(self.base, "join") else 1
         pieces = np.array_split(np.arange(n_labels), n_pieces)
         tasks = [(at, piece) for at in range(len(rounds)) for piece in pieces]
-        shared = (self, sets, weight, rounds, scored and not folds)
+        shared = (self, sets, weight, rounds)
         done = side_by_side(_fit_task, tasks, shared=shared, n_jobs=n_jobs, track=track)
         out_of_fold = np.zeros(sets.shape)
-        tests = [*(test for _, test in folds), np.arange(sets.shape[0])]
         for (at, piece), (_, scores) in zip(tasks, done):
             if scores is not None:
-                out_of_fold[np.ix_(tests[at], piece)] = scores
+                out_of_fold[np.ix_(folds[at][1], piece)] = scores
         parts = [fitted for fitted, _ in done[-n_pieces:]]
         return out_of_fold, parts[0] if n_pieces == 1 else clone(self.base).join(parts)
 
@@ -142,16 +135,13 @@ def _fit_task(
     sets: sp.csr_matrix,
     weight: np.ndarray | None,
     rounds: list[Any],
-    scored: bool,
 ) -> tuple[Any, np.ndarray | None]:
-    """Some labels of a round: the fitted base where it is the last, and the scores that are wanted of it."""
+    """Some labels of a round: the fitted base where it is the last, else the scores of the records left out."""
     at, piece = task
     fold = rounds[at]
     base = clone(of_labels(features.base, piece))
     fitted = features.fit_piece(base, sets[:, piece], fold, labels_of(weight, piece))
-    if fold is not None:
-        return None, features.score(fitted, fold[1])
-    return fitted, features.score(fitted, None) if scored else None
+    return (fitted, None) if fold is None else (None, features.score(fitted, fold[1]))
 
 
 def labels_of(weight: np.ndarray | None, labels: np.ndarray) -> np.ndarray | None:

@@ -75,7 +75,7 @@ def ddi_frontier(
     truth = check_sets(Y, who="ddi_frontier", n_labels=len(graph.names))
     scores = check_scores(scores, who="ddi_frontier", shape=truth.shape)
     if Z is None:
-        Z = ExpectedJaccard().fit(scores, truth).apply(scores)
+        Z = ExpectedJaccard().fit(None, truth).apply(scores)
     sets = check_sets(Z, who="ddi_frontier", n_labels=truth.shape[1], name="Z")
     if sets.shape != truth.shape:
         raise ValueError(f"ddi_frontier: Z must be {truth.shape}, as Y is; got {sets.shape}.")

@@ -74,10 +74,10 @@ def test_links_of_a_classic_chain_learn_from_true_labels():
 
 
 class Remember(BaseEstimator):
-    """A decision rule that keeps the probabilities that it learned from."""
+    """A decision rule that keeps what it learned from."""
 
     def fit(self, scores, Y, groups=None):
-        self.learned_ = np.array(scores)
+        self.learned_ = scores
         return self
 
     def apply(self, scores):
@@ -85,10 +85,11 @@ class Remember(BaseEstimator):
 
 
 @pytest.mark.parametrize("name", [*CLASSIC, "classic ensemble"])
-def test_without_folds_the_decision_learns_from_what_training_records_would_get(name):
+def test_without_folds_the_decision_is_given_no_scores_of_the_training_records(name):
     X, Y, _ = problem()
     chain = clone((CLASSIC | ENSEMBLES)[name]).set_params(decision=Remember()).fit(X, Y)
-    np.testing.assert_array_equal(chain.decision_.learned_, chain.predict_proba(X))
+    assert chain.decision_.learned_ is None
+    assert chain.calibrator_ is None
 
 
 # ----------------------------------------------------------------------------------------------------- ensembles

@@ -58,7 +58,7 @@ def test_never_worth_less_than_deciding_then_filtering(seed):
     graph, scores = draw(seed, n_labels=14)
     Y = np.ones(scores.shape)
     joint = JointDecision(graph).fit(scores, Y).apply(scores).toarray()
-    decided = ExpectedJaccard().fit(scores, Y).apply(scores)
+    decided = ExpectedJaccard().fit(None, Y).apply(scores)
     filtered = DDIFilter(graph).apply(decided, scores)[0].toarray()
     free = JointDecision(graph, penalty=0.0).fit(scores, Y).apply(scores).toarray()
     for p, one, other, whole, plain in zip(scores, joint, filtered, free, decided.toarray()):
