@@ -118,7 +118,7 @@ def build_parser() -> argparse.ArgumentParser:
     tune.add_argument("--metric", default="jaccard", metavar="NAME", help="what is to grow, as f1_micro [%(default)s]")
     tune.add_argument("--cv", type=_folds, default=5, metavar="K", help="folds, patients kept together [5]")
     tune.add_argument("--out", metavar="MODEL", help="file for the best model, fitted on all records")
-    _add_fit_options(tune)
+    _add_fit_options(tune, decision=None)
 
     explain = _add(commands, "explain", "say which words, codes, neighbours and rules moved the scores of a record")
     explain.add_argument("--model", required=True, metavar="MODEL", help="file that medrec fit wrote")
@@ -169,7 +169,7 @@ def _add_read(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_fit_options(parser: argparse.ArgumentParser) -> None:
+def _add_fit_options(parser: argparse.ArgumentParser, decision: str | None = "expected-jaccard") -> None:
     _add_masks(parser)
     parser.add_argument("--model", choices=MODELS, default="binary-relevance", help="[%(default)s]")
     parser.add_argument("--base", choices=BASES, default="logistic", help="[%(default)s]")
@@ -177,7 +177,8 @@ def _add_fit_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-ddi", type=_rate, metavar="R", help="interacting share of all pairs that may stay [no pair may]"
     )
-    parser.add_argument("--decision", choices=DECISIONS, default="expected-jaccard", help="[%(default)s]")
+    usual = "[%(default)s]" if decision else "[tuned]"
+    parser.add_argument("--decision", choices=DECISIONS, default=decision, help=usual)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="of the boosters [%(default)s]")
     parser.add_argument("--jobs", type=_jobs, default=-1, metavar="N", help="cores; -1 is all [%(default)s]")
     parser.add_argument(

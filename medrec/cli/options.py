@@ -94,7 +94,9 @@ def make_pipeline(
         limit = DDIFilter(graph) if parsed.max_ddi is None else DDIFilter(graph, max_rate=parsed.max_ddi)
     elif parsed.max_ddi is not None:
         raise UsageError("--max-ddi needs interactions: give --ddi FILE")
-    options: dict[str, Any] = {"decision": parsed.decision, "random_state": parsed.seed}
+    options: dict[str, Any] = {"random_state": parsed.seed}
+    if parsed.decision is not None:
+        options["decision"] = parsed.decision
     if parsed.model != "prior":
         options |= {"n_jobs": parsed.jobs, "verbose": verbose}
     options |= {**set_options(parsed), **tuned}

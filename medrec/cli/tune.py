@@ -32,7 +32,7 @@ def run(parsed: Any) -> None:
     graph = read_graph(parsed.ddi, data, parsed.data)
     if len(data) < 2 or (data.groups is not None and len(set(data.groups)) < 2):
         raise InputError(f"{parsed.data}: folds need the records of two patients; give more")
-    given = given_options(parsed)
+    given = {*set_options(parsed), *(["decision"] if parsed.decision is not None else [])}
     hashed = set_options(parsed).get("hashed", False)
     space = search_space(parsed.model, parsed.base, schema=data.schema, hashed=hashed)
     space = {name: one for name, one in space.items() if name not in given}
@@ -76,12 +76,6 @@ def run(parsed: Any) -> None:
         note(f"{parsed.out}: the best of {len(result.trials)} configurations, learned from {len(data)} records")
 
 
-def given_options(parsed: Any) -> set[str]:
-    """Options that were set on the command line, which are not tuned."""
-    usual = build_parser().parse_args(["fit", "--data", "", "--out", ""])
-    return {*set_options(parsed), *(["decision"] if parsed.decision != usual.decision else [])}
-
-
 def report(parsed: Any, result: TuningResult) -> None:
     """Print the figures, and the command that fits the best configuration."""
     states = result.trials["state"].value_counts()
@@ -90,10 +84,6 @@ def report(parsed: Any, result: TuningResult) -> None:
     print(f"{parsed.metric}, {result.facts['folds']['number']} folds:")
     print(f"  default  {result.default_value:.6f}")
     print(f"  best     {result.best_value:.6f}  (trial {result.facts['best_trial']})")
-    failed = result.trials[result.trials["error"].notna()]
-    if len(failed):
-        first = failed.iloc[0]
-        note(f"{len(failed)} configurations failed, such as that of trial {first['trial']}: {first['error']}")
     print(shlex.join(fit_command(parsed, result.best_params)))
 
 
@@ -103,7 +93,7 @@ def fit_command(parsed: Any, best: dict[str, Any]) -> list[str]:
     usual = build_parser().parse_args(words[1:])
     for name in FIT_OPTIONS:
         value = getattr(parsed, name)
-        if value != getattr(usual, name):
+        if value is not None and value != getattr(usual, name):
             for one in value if isinstance(value, list) else [value]:
                 words += [f"--{name.replace('_', '-')}", str(one)]
     for name, value in best.items():

@@ -176,8 +176,13 @@ def tune(
         "default_value": None if math.isnan(first) else first,
         **facts,
     }
+    notes = (*notes, *search.notes)
+    failed = table[table["error"].notna()]
+    if len(failed):
+        one = failed.iloc[0]
+        notes += (f"{len(failed)} configurations failed, such as that of trial {one['trial']}: {one['error']}",)
     fitted = fit_records(make(**best_params), data) if refit else None
-    return TuningResult(best_params, float(best.value), first, study, fitted, table, about, (*notes, *search.notes))
+    return TuningResult(best_params, float(best.value), first, study, fitted, table, about, notes)
 
 
 def name_study(model: str, base: str) -> str:

@@ -101,6 +101,7 @@ def test_a_storage_that_cannot_be_used(
         TUNE + " --set colour=red",
         TUNE + " --set smoothing=0",
         TUNE + " --set smoothing=1 --decision top-k",
+        TUNE + " --set smoothing=1 --decision expected-jaccard",  # the default, but said
         TUNE + " --max-ddi 0.1",
     ],
 )

@@ -209,6 +209,8 @@ def test_a_configuration_that_fails_is_told_and_not_tried_again(tmp_path):
     assert set(failed["state"]) == {"fail"}
     assert failed["error"].iloc[0] == f"ValueError: k={failed['k'].iloc[0]} is even"
     assert result.best_params["k"] in (1, 3)
+    note = f"4 configurations failed, such as that of trial {failed['trial'].iloc[0]}: {failed['error'].iloc[0]}"
+    assert result.notes[-1] == note
     log = []
     again = toy_tune(space=FINITE, trials=8, metric=odd, storage=url(tmp_path), log=log, refit=False)
     assert log == []
