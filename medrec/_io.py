@@ -102,6 +102,15 @@ def make_folder(path: str | os.PathLike[str]) -> Path:
     return target
 
 
+def parquet_files(folder: Path) -> list[Path]:
+    """The Parquet files of a folder and of those in it, in order; what begins with a dot was not finished."""
+    return [
+        path
+        for path in sorted(folder.rglob("*.parquet"))
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    ]
+
+
 def _begin(path: str | os.PathLike[str]) -> tuple[Path, int, str]:
     """The file that a path leads to, and an open temporary file beside it."""
     target = Path(os.path.realpath(path))

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from medrec._checks import InputError
-from medrec._io import atomic_write, make_folder
+from medrec._io import atomic_write, make_folder, parquet_files
 from medrec._optional import import_optional
 from medrec.datasets._json_lines import shown
 from medrec.datasets._values import CLEANERS, as_drugs
@@ -263,12 +263,7 @@ def _files(source: Path) -> list[Path]:
         raise InputError("is not there; check the path", path=source)
     if not source.is_dir():
         return [source]
-    # What begins with a dot is a file, or a folder, that was not finished.
-    files = [
-        path
-        for path in sorted(source.rglob("*.parquet"))
-        if not any(part.startswith(".") for part in path.relative_to(source).parts)
-    ]
+    files = parquet_files(source)
     if not files:
         raise InputError("holds no *.parquet; name a folder of Parquet files", path=source)
     return files

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from medrec._io import parquet_files
 from medrec._optional import import_optional
 from medrec.metrics.evaluation import evaluate_stream
 
@@ -108,7 +109,7 @@ def parquet_chunks(
     """
     pq = import_optional("pyarrow.parquet", feature=_FEATURE, extra="parquet")
     names = [name for name in (truth, predicted, scores, groups) if name is not None]
-    for path in parquet_files(source):
+    for path in files_of(source):
         with pq.ParquetFile(path) as file:
             absent = [name for name in names if name not in file.schema_arrow.names]
             if absent:
@@ -119,14 +120,14 @@ def parquet_chunks(
                 )
 
 
-def parquet_files(source: str | Path | Sequence[str | Path]) -> list[Path]:
+def files_of(source: str | Path | Sequence[str | Path]) -> list[Path]:
     """The files of a source in order; see :func:`parquet_chunks`."""
     if not isinstance(source, (str, Path)):
         return [Path(path) for path in source]
     folder = Path(source)
     if not folder.is_dir():
         return [folder]
-    files = sorted(folder.rglob("*.parquet"))
+    files = parquet_files(folder)
     if not files:
         raise FileNotFoundError(f"parquet_chunks: no *.parquet in {folder}.")
     return files

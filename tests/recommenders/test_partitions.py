@@ -18,11 +18,12 @@ from sklearn.utils import murmurhash3_32
 
 import medrec
 from medrec._checks import InputError
+from medrec._io import parquet_files
 from medrec._tasks import run_tasks
 from medrec.datasets import Dataset, ParquetRecords, write_parquet
 from medrec.features import HashingRecordVectorizer
 from medrec.metrics import evaluate, evaluate_dask, evaluate_parquet
-from medrec.metrics.tables import parquet_chunks, parquet_files
+from medrec.metrics.tables import parquet_chunks
 from medrec.recommenders import OnlineLinearBase, fit_parquet, make_recommender, predict_parquet
 from medrec.recommenders.feature_blocks import Block, FeatureBlocks, write_block
 from medrec.recommenders.partition_predict import _predict_file
