@@ -80,7 +80,7 @@ def _of_model(model: str) -> dict[str, BaseDistribution]:
         return {
             "order": _choice("frequency", "correlation", "random"),
             "n_chains": _whole(1, 4),
-            "min_link": _number(0.001, 0.2),
+            "min_link": _number(0.01, 0.6),
         }
     if model == "neighbors":
         return {
