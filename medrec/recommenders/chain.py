@@ -180,6 +180,8 @@ class ChainRecommender(BaseRecommender):
             truth = columns[:, [label]]
             one = weight[:, [label]] if weight is not None and weight.ndim == 2 else weight
             scores, link = shared.fit_folds(truth.tocsr(), folds, one, n_jobs=self.n_jobs, label=label)
+            if not folds and self.cv is not None:  # a single patient: later links see the link's own fit
+                scores = shared.score(link, np.arange(len(out_of_fold)))
             out_of_fold[:, label] = scores[:, 0]
             links.append(link)
             if len(links) < len(order):

@@ -148,6 +148,8 @@ class StackedRecommender(BaseRecommender):
         fit_base = check_memory(self.memory).cache(_fit_base)
         for unfitted in progress(bases, desc="bases", show=self.verbose):
             base, scores = fit_base(unfitted, own, sets, folds, weight, groups)
+            if not folds:
+                scores = base._scores(own)
             # One sigmoid for all drugs: an intercept of its own would tell that a rare drug is in these very records.
             pooled = PlattCalibrator(slope_shrinkage=np.inf, intercept_shrinkage=np.inf)
             calibrator = pooled.fit(scores, sets, sample_weight=weight)

@@ -119,6 +119,8 @@ class StackedBinaryRelevance(BaseRecommender):
             )
 
         out_of_fold, self.first_level_ = fit(base, prepare(base, X), "first")
+        if not folds:
+            out_of_fold = self.first_level_.decision_function(prepare(self.first_level_, X))
         self.first_calibrator_ = PlattCalibrator().fit(out_of_fold, sets, sample_weight=weight)
         out_of_fold, self.second_level_ = fit(meta, self._second_features(meta, X, out_of_fold), "second")
         return out_of_fold

@@ -3,7 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 from scipy.special import expit
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
 from medrec.datasets import load
@@ -12,6 +15,8 @@ from medrec.recommenders import (
     MODELS,
     BinaryRelevanceRecommender,
     ChainRecommender,
+    EstimatorBase,
+    LightGBMBase,
     LinearBase,
     PriorRecommender,
     make_recommender,
@@ -81,6 +86,24 @@ def test_links_of_a_chain_see_out_of_fold_predictions():
         np.testing.assert_allclose(chain._scores(X)[:, label], scores, atol=1e-3)
         seen = [np.where(expit(one) < 0.2, 0.0, expit(one)) for one in (out_of_fold, scores)]
         train_X, test_X = np.column_stack([train_X, seen[0]]), np.column_stack([test_X, seen[1]])
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        LinearBase(C=2.0, tol=1e-12),
+        EstimatorBase(LogisticRegression(C=2.0, tol=1e-10)),
+        LightGBMBase(n_estimators=5),
+    ],
+)
+def test_of_a_single_patient_links_see_the_own_fit_of_those_before(base):
+    X, Y, _ = problem()
+    chain = ChainRecommender(base, order=range(4), min_link=0.2).fit(X, Y, np.zeros(len(X)))
+    seen = X
+    for label in range(4):
+        scores = clone(base).fit_labels(seen, sp.csr_matrix(Y[:, [label]])).decision_function(seen)[:, 0]
+        np.testing.assert_allclose(chain._scores(X)[:, label], scores, atol=1e-3)
+        seen = np.column_stack([seen, np.where(expit(scores) < 0.2, 0.0, expit(scores))])
 
 
 def test_orders_of_a_chain():

@@ -8,7 +8,13 @@ from scipy.special import logit
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 
-from medrec import BinaryRelevanceRecommender, NeighborRecommender, StackedRecommender, make_recommender
+from medrec import (
+    BinaryRelevanceRecommender,
+    NeighborRecommender,
+    PriorRecommender,
+    StackedRecommender,
+    make_recommender,
+)
 from medrec.decision import PlattCalibrator
 from medrec.recommenders import PairBooster
 from medrec.recommenders.folds import patient_folds
@@ -50,6 +56,18 @@ def test_the_average_is_a_logistic_regression_of_the_bases_out_of_fold():
     again = stacked.describe_pairs(X)
     margin = stacked.weights_[0] + np.tensordot(stacked.weights_[1:], again.log_odds, axes=1)
     np.testing.assert_allclose(stacked.predict_proba(X), stacked.calibrator_.transform(margin))
+
+
+def test_of_a_single_patient_the_average_is_of_the_bases_own_fit():
+    X, Y, _ = problem()
+    stacked = StackedRecommender(["logistic", "prior"], pairs=PLAIN, n_candidates=6).fit(X, Y, np.zeros(len(Y)))
+    seen = []
+    for base in (BinaryRelevanceRecommender("logistic"), PriorRecommender()):
+        scores = base.set_params(cv=None).fit(X, Y)._scores(X)
+        pooled = PlattCalibrator(slope_shrinkage=np.inf, intercept_shrinkage=np.inf).fit(scores, Y)
+        seen.append(logit(np.clip(pooled.transform(scores), 0.5 / 121, 1 - 0.5 / 121)).ravel())
+    expected = LogisticRegression(C=1.0, max_iter=1000).fit(np.stack(seen, axis=1), Y.ravel())
+    np.testing.assert_allclose(stacked.weights_, [*expected.intercept_, *expected.coef_[0]], atol=0.02)
 
 
 def test_corrections_are_the_trees_of_the_pairs():

@@ -55,6 +55,17 @@ def test_second_level_sees_out_of_fold_scores_of_the_first(passthrough):
     np.testing.assert_allclose(model.predict_proba(X), PlattCalibrator().fit(second, Y).transform(expected), atol=1e-4)
 
 
+def test_of_a_single_patient_the_second_level_sees_the_own_fit_of_the_first():
+    X, Y, _ = problem()
+    base, meta = LinearBase(C=2.0, tol=1e-12), LinearBase(C=5.0, tol=1e-12)
+    model = StackedBinaryRelevance(base, meta=meta, score_scale=0.7).fit(X, Y, np.zeros(len(X)))
+    first = fit_labels(X, Y, 2.0)(X)
+    probability = PlattCalibrator().fit(first, Y).transform(first)
+    features = np.hstack([X, 0.7 * np.sqrt(probability) * (probability >= 0.01)])
+    np.testing.assert_allclose(model._scores(X), fit_labels(features, Y, 5.0)(features), atol=1e-3)
+    assert model.calibrator_ is None
+
+
 def test_levels_take_any_base():
     X, Y, groups = problem()
     for base, meta in (
