@@ -2,7 +2,7 @@
 """Exact expected F1 and Jaccard of the best k drugs, for independent drugs, compiled."""
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 _TAIL = 1e-17
 
@@ -58,7 +58,7 @@ def _best_size(falling, empty, least, most):
     return best_k, best
 
 
-@njit(nogil=True, cache=True, parallel=True)
+@njit(nogil=True, cache=True)
 def best_sizes(falling, empty, least, most, sizes, values):
     """Fill ``sizes`` and ``values`` (n_records,) with the best size of each record and its expected F1.
 
@@ -71,7 +71,7 @@ def best_sizes(falling, empty, least, most, sizes, values):
     least, most : int
         Sizes allowed.
     """
-    for record in prange(len(falling)):
+    for record in range(len(falling)):
         sizes[record], values[record] = _best_size(falling[record], empty[record], least, most)
 
 
@@ -79,14 +79,27 @@ def best_sizes(falling, empty, least, most, sizes, values):
 def _best_jaccard_size(falling, empty, least, most):
     """As ``_best_size``, of expected Jaccard."""
     n_labels = len(falling)
-    top = _largest_size(falling.sum(), n_labels)
+    mean = falling.sum()
+    top = _largest_size(mean, n_labels)
+    # The first k are worth their plug-in value at least (Jensen), and their mean probability, which falls, at most.
+    surely = empty if least == 0 else 0.0
+    hits = 0.0
+    for k in range(1, most + 1):
+        hits += falling[k - 1]
+        if k >= least:
+            surely = max(surely, hits / max(k + mean - hits, 1e-300))
+    hits = 0.0
+    last = 0
+    while last < most and (last < least or hits + falling[last] >= (1.0 - 1e-12) * surely * (last + 1)):
+        hits += falling[last]
+        last += 1
     # chance[s]: exactly s drugs after the first k are needed; from the last drug to the first nothing is divided.
     chance = np.zeros(top + 1)
     chance[0] = 1.0
     reach = 0
     shares = np.zeros(n_labels + 1)  # E[1 / (k + s)]
     for k in range(n_labels, 0, -1):
-        if k <= most:
+        if k <= last:
             for s in range(reach + 1):
                 shares[k] += chance[s] / (k + s)
         p = falling[k - 1]
@@ -97,15 +110,15 @@ def _best_jaccard_size(falling, empty, least, most):
             chance[0] *= 1.0 - p
     best, best_k = (empty, 0) if least == 0 else (-1.0, max(least, 1))
     hits = 0.0
-    for k in range(1, most + 1):
+    for k in range(1, last + 1):
         hits += falling[k - 1]
         if k >= least and hits * shares[k] > best + 1e-13:
             best, best_k = hits * shares[k], k
     return best_k, best
 
 
-@njit(nogil=True, cache=True, parallel=True)
+@njit(nogil=True, cache=True)
 def best_jaccard_sizes(falling, empty, least, most, sizes, values):
     """As ``best_sizes``, of expected Jaccard."""
-    for record in prange(len(falling)):
+    for record in range(len(falling)):
         sizes[record], values[record] = _best_jaccard_size(falling[record], empty[record], least, most)
