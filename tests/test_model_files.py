@@ -485,6 +485,16 @@ class TestContents:
         state(model, tmp_path / "m")
         refused(tmp_path / "m", "not as wide as the records|of other lengths")
 
+    @pytest.mark.parametrize("shape", [(0, 1), (3, 1), (2,), ()])
+    def test_how_probable_an_empty_set_is(self, shape: tuple[int, ...], tmp_path: Path) -> None:
+        """Compiled code reads one number a record."""
+        model = BinaryRelevanceRecommender().fit(np.eye(4)[[0, 1, 2, 3] * 5], [[1, 0], [1, 1], [0, 1], [0, 0]] * 5)
+        medrec.save(model, tmp_path / "m")
+        assert np.array_equal(medrec.load(tmp_path / "m").predict(np.eye(4)), model.predict(np.eye(4)))
+        model.decision_.empty_calibrator_.intercept_ = np.zeros(shape)
+        state(model, tmp_path / "m")
+        refused(tmp_path / "m", "ExpectedJaccard: empty_calibrator_ is none of one sigmoid")
+
     def test_clusters_of_scikit_learn(self, tmp_path: Path) -> None:
         clusters = KMeans(2, n_init=1, random_state=0).fit(np.eye(4))
         state(clusters, tmp_path / "m")

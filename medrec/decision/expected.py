@@ -30,13 +30,23 @@ class ExpectedRule(DecisionRule):
 
     def _learn(self, scores: Any, sets: sp.csr_matrix, groups: Any) -> None:
         self.empty_calibrator_ = None
-        if self.allow_empty_ and scores is not None:
-            scores = self._check(scores)
-            if scores.shape != sets.shape:
-                who = type(self).__name__
-                raise ValueError(f"{who}: scores must be {sets.shape}, as the sets are, or None; got {scores.shape}.")
+        if scores is None:
+            return
+        scores = self._check(scores)
+        if scores.shape != sets.shape:
+            who = type(self).__name__
+            raise ValueError(f"{who}: scores must be {sets.shape}, as the sets are, or None; got {scores.shape}.")
+        if self.allow_empty_:
             empty = np.diff(sets.indptr)[:, None] == 0
             self.empty_calibrator_ = PlattCalibrator().fit(_log_odds(scores), empty.astype(np.uint8))
+
+    def check_loaded(self) -> None:
+        """Refuse a calibrator that gives other than one number a record; ``medrec.load`` asks for this."""
+        one = getattr(self, "empty_calibrator_", None)
+        if one is None:
+            return
+        if type(one) is not PlattCalibrator or not np.shape(one.slope_) == np.shape(one.intercept_) == (1,):
+            raise ValueError(f"{type(self).__name__}: empty_calibrator_ is none of one sigmoid")
 
     def _empty(self, scores: np.ndarray) -> np.ndarray:
         """The probability that a record needs no drug, shape (n_records,)."""

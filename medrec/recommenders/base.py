@@ -24,7 +24,7 @@ class BaseRecommender(ClassifierMixin, BaseEstimator):
     ``fit`` asks the model for its scores of the training rows, each made by a model that did not see the row (nor
     any of its patient's rows, when ``groups`` are given), calibrates them, and learns the decision rule on the
     calibrated scores. ``predict`` calibrates, decides, and then filters interactions. With ``cv=None`` there are no
-    such scores: probabilities stay as the model gives them, and a rule that learns from scores is refused. Weights
+    such scores: probabilities stay as the model gives them, and a rule that needs such scores is refused. Weights
     count for the model and for calibration; a rule learns from every record alike.
     """
 
@@ -245,7 +245,7 @@ def _check_rule(rule: Any, has_folds: bool, cv: Any, who: str) -> None:
         cause, cure = "a single patient makes none", "Fit on records of several patients"
     raise ValueError(
         f"{who}: the decision rule {rule!r} learns from out-of-fold scores, and {cause}. "
-        f"{cure}, or use a rule that learns nothing from scores, such as 'expected-jaccard'."
+        f"{cure}, or use a rule that does without them, such as 'expected-jaccard'."
     )
 
 

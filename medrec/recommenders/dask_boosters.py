@@ -68,7 +68,7 @@ def fit_dask(
         Default: Dask's current one.
     held_out : float or None, default=0.1
         Share of the patients held out for calibration and decision, who are not trained on; their scores come to this
-        process. None calibrates nothing, and refuses rules that learn from scores.
+        process. None calibrates nothing, and refuses rules that need scores.
     n_sample : int, default=100_000
         Rows, at most about so many, that come to this process to choose columns and bins by.
     patience : float, default=60.0

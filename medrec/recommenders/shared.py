@@ -54,7 +54,7 @@ class SharedFeatures:
         ----------
         sets : CSR of shape (n_records, n_labels)
         folds : list of (train rows, test rows)
-            None at all gives the scores of the training records.
+            An empty list fits on all records alone.
         weight : array of shape (n_records,) or (n_records, n_labels), optional
         n_jobs : int, optional
             For one label folds, for several labels are worked on at a time; on a Dask cluster labels of all folds.

@@ -39,7 +39,7 @@ class JointDecision(BaseEstimator):
         Interactions of the labels.
     penalty : float, default=inf
         :math:`\lambda`: expected Jaccard that an interacting pair costs. ``inf`` allows none; 0 is
-        ``ExpectedJaccard(exact=False)``, which knows no interactions.
+        ``ExpectedJaccard(exact=False)`` fitted without scores, which knows no interactions.
     max_pairs : int or None, default=None
         Most interacting pairs of a record, whatever they cost; None for no limit.
 

@@ -1,6 +1,9 @@
 """Rules of highest expectation against brute force: every set size, every set, every outcome."""
 
 import itertools
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -147,11 +150,32 @@ def test_the_chance_of_an_empty_set_is_a_logistic_regression_on_the_product(seed
     )
 
 
-def test_scores_and_sets_of_different_shapes_are_refused():
+@pytest.mark.parametrize("Y", [[[1], [0]], [[1], [1]]])
+def test_scores_that_do_not_go_with_the_sets_are_refused(Y):
     with pytest.raises(
         ValueError, match=r"ExpectedF1: scores must be \(2, 1\), as the sets are, or None; got \(1, 1\)"
     ):
-        ExpectedF1().fit([[0.5]], [[1], [0]])
+        ExpectedF1().fit([[0.5]], Y)
+    with pytest.raises(ValueError, match=r"ExpectedJaccard: .* probabilities in \[0, 1\]; got -1 to 2"):
+        ExpectedJaccard().fit([[2.0], [-1.0]], Y)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.parametrize("rule", ["ExpectedJaccard(exact=True)", "ExpectedF1()"])
+def test_a_forked_process_decides_as_its_parent_did(rule):
+    """Of a pool of compiled threads a fork has none, and is ended when it asks for them."""
+    code = f"""
+import os
+from medrec.decision import ExpectedF1, ExpectedJaccard
+rule, scores = {rule}.fit(None, [[1, 0]]), [[0.9, 0.8], [0.6, 0.1]]
+expected = rule.apply(scores).toarray().tolist()
+child = os.fork()
+if not child:
+    os._exit(0 if rule.apply(scores).toarray().tolist() == expected == [[1, 1], [1, 0]] else 1)
+assert os.waitpid(child, 0)[1] == 0
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_ties_go_to_the_lower_label_and_the_smaller_set():
@@ -191,6 +215,22 @@ def test_expected_f1_of_many_labels_against_the_full_recursion():
         best_sizes(p[None], np.zeros(1), 1, 40, size, best)
         np.testing.assert_allclose(best[0], value.max(), rtol=1e-12)
         np.testing.assert_allclose(value[size[0]], value.max(), rtol=1e-12)
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=60, deadline=None)
+def test_kernels_take_the_best_of_all_sizes_whatever_the_empty_set_is_worth(seed):
+    rng = np.random.default_rng(seed)
+    some = (rng.random(6), rng.choice([0.0, 1.0], 6), rng.choice([0.0, 1e-300, 1e-12, 0.5, 1 - 1e-16, 1.0], 6))
+    p = np.sort(some[rng.integers(3)][: rng.integers(1, 7)])[::-1].copy()
+    least = int(rng.integers(0, len(p) + 1))
+    most = int(rng.integers(max(least, 1), len(p) + 1))
+    empty = rng.choice([0.0, 1.0, rng.random()])
+    for kernel, worth in ((best_jaccard_sizes, expected_jaccard), (best_sizes, expected_f1)):
+        value = {size: worth(p, np.arange(size)) if size else empty for size in range(least, most + 1)}
+        size, best = np.zeros(1, dtype=np.int64), np.zeros(1)
+        kernel(p[None], np.array([empty]), least, most, size, best)
+        np.testing.assert_allclose([best[0], value[size[0]]], max(value.values()), rtol=1e-10, atol=1e-12)
 
 
 def test_expected_jaccard_of_many_labels_against_the_full_recursion():
