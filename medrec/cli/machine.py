@@ -161,7 +161,7 @@ def gpu() -> Iterator[Part]:
 
 def _compile(has_gpu: bool) -> str:
     cupy = import_module("cupy")
-    major, minor = import_module("cupy.cuda.nvrtc").getVersion()
+    major, minor = cupy.cuda.nvrtc.getVersion()
     if has_gpu and int((cupy.arange(4) * 2).sum()) != 12:
         raise RuntimeError("a kernel summed 0 + 2 + 4 + 6 wrongly")
     return f"{major}.{minor}"

@@ -10,7 +10,7 @@ import numpy as np
 from medrec._optional import import_optional
 from medrec.kernels.reference import Overlap
 
-__all__ = ["SOURCE", "denominator_sums", "interacting_pairs", "kernel_names", "overlap", "top_k"]
+__all__ = ["SOURCE", "denominator_sums", "interacting_pairs", "is_canonical", "kernel_names", "overlap", "top_k"]
 
 SOURCE = "overlap.cu"
 _OPTIONS = ("--std=c++17",)
@@ -18,8 +18,11 @@ _THREADS = 256
 _THREADS_SHARED = 1024  # where a block's counters take much shared memory, few blocks fit beside each other
 _MUCH_SHARED = 24 * 1024
 _BLOCKS = 8  # for each multiprocessor
+_HIT = 1 << 15  # as in the source
+_STAGED = 1024  # labels of 32 records that are merged in shared memory; longer runs are looked up where they are
 _LANES, _WARP = 8, 32  # threads a record, as in the source
 _WIDTHS = {4: "int", 8: "long long"}
+_VALUES = {"bool": "bool", "float32": "float", "float64": "double"}
 
 
 def overlap(Y: Any, Z: Any) -> Overlap:
@@ -41,18 +44,24 @@ def overlap(Y: Any, Z: Any) -> Overlap:
     totals = cupy.zeros(3 * n_labels, dtype=np.int64)
     if n_records:
         device = cupy.cuda.Device().attributes
-        needed = 3 * n_labels * 4
-        in_shared = needed <= device["MaxSharedMemoryPerBlockOptin"]
-        threads = _THREADS_SHARED if in_shared and needed > _MUCH_SHARED else _THREADS
-        kernel = _kernel(f"overlap<{_index(Y)}, {_index(Z)}>")
-        if in_shared and needed > 48 * 1024:  # more than every block may have unasked
+        most = device["MaxSharedMemoryPerBlockOptin"]
+        counters = 3 * n_labels * 4
+        in_shared = counters <= most
+        counters = counters if in_shared else 0
+        threads, blocks = (_THREADS_SHARED, 2) if counters > _MUCH_SHARED else (_THREADS, 32)
+        warps = threads // _WARP
+        usual = int(1.5 * _WARP * max(len(Y.indices), len(Z.indices)) / n_records) + _WARP
+        staged = min(usual, _STAGED, (most - counters) // (4 * warps)) if n_labels <= _HIT else 0
+        needed = counters + 4 * warps * staged
+        kernel = _kernel(f"overlap<{_index(Y)}, {_index(Z)}, {threads}>")
+        if needed > 48 * 1024:  # more than every block may have unasked
             kernel.max_dynamic_shared_size_bytes = needed
         kernel(
-            (_grid(n_records, threads // _LANES, device),),
+            (_grid(n_records, threads, device, blocks),),
             (threads,),
             (Y.indptr, Y.indices, Z.indptr, Z.indices, np.int64(n_records), np.int64(n_labels))
-            + (np.int32(in_shared), h, y, z, totals),
-            shared_mem=needed if in_shared else 0,
+            + (np.int32(in_shared), np.int32(staged), h, y, z, totals),
+            shared_mem=needed,
         )
     tp, t, p = totals.reshape(3, n_labels)
     return Overlap(h, y, z, tp, t, p)
@@ -107,6 +116,30 @@ def interacting_pairs(Z: Any, drug_drug: Any) -> tuple[Any, Any]:
     return interacting, sizes * (sizes - 1) // 2
 
 
+def is_canonical(sets: Any) -> bool:
+    """Whether a CSR matrix holds ones only and every row rises inside its columns.
+
+    Parameters
+    ----------
+    sets : cupyx.scipy.sparse.csr_matrix, shape (n_records, n_labels)
+    """
+    cupy = _cupy()
+    n_records, n_labels = sets.shape
+    value = _VALUES.get(sets.data.dtype.name)
+    lengths = (len(sets.indptr), len(sets.data))
+    if value is None or lengths != (n_records + 1, len(sets.indices)) or sets.indptr.dtype != sets.indices.dtype:
+        return False
+    wrong = cupy.zeros(2, dtype=np.int64)
+    device = cupy.cuda.Device().attributes
+    _kernel(f"irregular<{_index(sets)}, {value}>")(
+        (_grid(max(n_records, 1), _THREADS, device),),
+        (_THREADS,),
+        (sets.indptr, sets.indices, sets.data, np.int64(n_records), np.int64(n_labels))
+        + (np.int64(len(sets.indices)), wrong),
+    )
+    return not wrong.get().any()
+
+
 def top_k(scores: Any, k: int) -> Any:
     """Labels of the ``k`` highest scores of each record, best first; of equal scores the lower label.
 
@@ -142,11 +175,13 @@ def kernel_names() -> list[str]:
     Examples
     --------
     >>> len(kernel_names()), kernel_names()[0]
-    (10, 'overlap<int, int>')
+    (20, 'overlap<int, int, 256>')
     """
     widths = list(_WIDTHS.values())
-    pairs = [f"{name}<{a}, {b}>" for name in ("overlap", "interacting_pairs") for a in widths for b in widths]
-    return pairs + ["top_k<float>", "top_k<double>"]
+    pairs = [f"interacting_pairs<{a}, {b}>" for a in widths for b in widths]
+    pairs = [f"overlap<{a}, {b}, {n}>" for n in (_THREADS, _THREADS_SHARED) for a in widths for b in widths] + pairs
+    checks = [f"irregular<{index}, {value}>" for index in widths for value in _VALUES.values()]
+    return [*pairs, *checks, "top_k<float>", "top_k<double>"]
 
 
 def _cupy() -> ModuleType:
@@ -169,5 +204,5 @@ def _index(matrix: Any) -> str:
     return _WIDTHS[matrix.indices.dtype.itemsize]
 
 
-def _grid(n_records: int, per_block: int, device: Any) -> int:
-    return max(1, min(-(-n_records // per_block), _BLOCKS * device["MultiProcessorCount"]))
+def _grid(n_records: int, per_block: int, device: Any, blocks: int = _BLOCKS) -> int:
+    return max(1, min(-(-n_records // per_block), blocks * device["MultiProcessorCount"]))

@@ -6,6 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from medrec._optional import import_optional
+from medrec.kernels import cuda
 
 __all__ = ["DeviceSets", "check_sets", "to_device"]
 
@@ -46,6 +47,8 @@ def check_sets(sets: Any, *, who: str, name: str) -> DeviceSets:
             f"{who}: {name} must be a matrix (n_records, n_labels); got {sets.ndim} dimension(s). "
             f"Pass one column a label."
         )
+    if sparse and sets.format == "csr" and cuda.is_canonical(sets):
+        return DeviceSets((int(sets.shape[0]), int(sets.shape[1])), sets.indptr, sets.indices)
     values = sets.data if sparse else sets
     if values.dtype.kind not in "biuf" or not bool(((values == 0) | (values == 1)).all()):
         raise ValueError(f"{who}: {name} must hold only 0 and 1; got {values.dtype} with other values.")
@@ -53,8 +56,6 @@ def check_sets(sets: Any, *, who: str, name: str) -> DeviceSets:
     if not sparse:
         rows, labels = cupy.nonzero(sets)
         return _rebuilt(cupy, shape, rows, labels)
-    if sets.format == "csr" and _is_canonical(sets):
-        return DeviceSets(shape, sets.indptr, sets.indices)
     entries = sets.tocoo()
     stored = entries.data != 0
     rows, labels = entries.row[stored], entries.col[stored]
@@ -67,18 +68,6 @@ def to_device(matrix: sp.csr_matrix) -> DeviceSets:
     """A canonical matrix of the host on the GPU."""
     cupy = import_optional("cupy", feature="GPU metrics", extra="gpu")
     return DeviceSets(matrix.shape, cupy.asarray(matrix.indptr), cupy.asarray(matrix.indices))
-
-
-def _is_canonical(sets: Any) -> bool:
-    indptr, indices = sets.indptr, sets.indices
-    if not len(indices):
-        return True
-    if not bool((sets.data == 1).all()) or int(indices.min()) < 0 or int(indices.max()) >= sets.shape[1]:
-        return False
-    rising = indices[1:] > indices[:-1]
-    starts = indptr[1:-1]
-    rising[starts[(starts > 0) & (starts < len(indices))] - 1] = True
-    return bool(rising.all())
 
 
 def _rebuilt(cupy: Any, shape: tuple[int, int], rows: Any, labels: Any) -> DeviceSets:

@@ -145,10 +145,9 @@ class TestGraphics:
         cupy: Any = ModuleType("cupy")
         cupy.__version__, cupy.__spec__ = "13.0", SimpleNamespace()
         cupy.arange = import_module("numpy").arange
-        compiler: Any = ModuleType("cupy.cuda.nvrtc")
-        compiler.getVersion = lambda: (12, 9)
-        for name, module in (("cupy", cupy), ("cupy.cuda.nvrtc", compiler), ("cupy.cuda", ModuleType("cupy.cuda"))):
-            monkeypatch.setitem(sys.modules, name, module)
+        # An attribute, no module of its own (CuPy 14.2).
+        cupy.cuda = SimpleNamespace(nvrtc=SimpleNamespace(getVersion=lambda: (12, 9)))
+        monkeypatch.setitem(sys.modules, "cupy", cupy)
         monkeypatch.setattr(device, "cuda_devices", lambda: 2)
         monkeypatch.setattr(machine, "_gpu_names", lambda: "H100, H100")
         monkeypatch.setattr(machine, "_version", lambda package: "13.0")

@@ -14,10 +14,10 @@ from medrec.recommenders import LightGBMBase, XGBoostBase, device, make_base
 xgboost = pytest.importorskip("xgboost", reason='needs xgboost: pip install "medrec[xgboost]"')
 
 
-def problem(dense=False, n_labels=4):
+def problem(n_labels=4):
     X = sp.random(200, 40, 0.3, format="csr", dtype=np.float32, random_state=0)
     Y = sp.csr_matrix((np.random.default_rng(1).random((200, n_labels)) < 0.3).astype(np.uint8))
-    return (X.toarray() if dense else X), Y
+    return X, Y
 
 
 @pytest.mark.parametrize(("base", "who"), [(XGBoostBase, "XGBoostBase"), (LightGBMBase, "LightGBMBase")])
@@ -34,8 +34,9 @@ def test_build_without_the_device_is_an_error(monkeypatch):
     if not xgboost.build_info().get("USE_CUDA"):
         with pytest.raises(ValueError, match="built without CUDA"):
             XGBoostBase(device="cuda").fit_labels(*problem())
-    with pytest.raises(ValueError, match="cannot use device='cuda'"):
-        LightGBMBase(device="cuda").fit_labels(*problem())
+    if device._probe_lightgbm("cuda"):
+        with pytest.raises(ValueError, match="cannot use device='cuda'"):
+            LightGBMBase(device="cuda").fit_labels(*problem())
 
 
 def test_linear_bases_run_on_the_cpu():
@@ -85,11 +86,23 @@ def test_lightgbm_trains_by_opencl():
     assert "sets: (300, 3)" in done.stdout
 
 
+# All columns for every tree, since a GPU draws others; so many records that no two splits are equally good.
 @pytest.mark.gpu
-def test_gpu_scores_agree_with_cpu():
-    if not device.cuda_devices() or not xgboost.build_info().get("USE_CUDA"):
-        pytest.skip("needs an NVIDIA GPU and XGBoost with CUDA")
-    X, Y = problem(dense=True)
-    cpu, gpu = (XGBoostBase(n_estimators=10, device=kind).fit_labels(X, Y) for kind in ("cpu", "cuda"))
+@pytest.mark.parametrize(
+    ("base", "check", "options"),
+    [
+        (XGBoostBase, device.check_xgboost_device, {"colsample_bytree": 1.0, "max_bin": 256}),
+        (LightGBMBase, device.check_lightgbm_device, {"feature_fraction": 1.0, "max_bin": 255}),
+    ],
+)
+def test_gpu_scores_agree_with_cpu(base, check, options):
+    try:
+        check("cuda")
+    except ValueError as error:
+        pytest.skip(f"needs an NVIDIA GPU and a build for it: {error}")
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(20_000, 10)).astype(np.float32)
+    Y = (X[:, :3] + rng.normal(size=(20_000, 3)) > 0.5).astype(np.uint8)
+    cpu, gpu = (base(n_estimators=10, device=kind, **options).fit_labels(X, Y) for kind in ("cpu", "cuda"))
     assert gpu.device_ == "cuda"
-    assert np.abs(cpu.decision_function(X) - gpu.decision_function(X)).max() < 0.05
+    assert np.abs(cpu.decision_function(X) - gpu.decision_function(X)).mean() < 0.01

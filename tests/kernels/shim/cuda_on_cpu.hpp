@@ -17,6 +17,7 @@
 #define __global__
 #define __device__
 #define __shared__
+#define __launch_bounds__(...)
 
 struct Index3 {
     unsigned x, y, z;
@@ -158,6 +159,13 @@ int launch_as(void (*)(A...), unsigned grid, unsigned block, unsigned order, voi
 }  // namespace shim
 
 inline void __syncthreads() { shim::wait(shim::State::at_barrier); }
+
+inline void __syncwarp() { shim::wait(shim::State::at_shuffle); }
+
+template <typename T>
+T __shfl_sync(unsigned, T value, int lane) {
+    return shim::exchange(value, shim::current / 32 * 32 + lane);
+}
 
 template <typename T>
 T __shfl_down_sync(unsigned, T value, int offset, int width = 32) {
