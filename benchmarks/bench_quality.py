@@ -88,7 +88,6 @@ def run_parts(parsed: argparse.Namespace, scratch: Path) -> None:
         cells.also.setdefault("parts", {})[part] = {
             **cells.facts,
             "folds": run.folds,
-            "jobs": parsed.jobs,
             "targets": run.checked,
             "markdown": run.lines,
         }
@@ -121,14 +120,15 @@ def write_markdown(path: Path, cells: Cells) -> None:
     lines = [
         "# Quality\n",
         "Printed by `python benchmarks/bench_quality.py --out benchmarks/results`; intervals are 95 %, by bootstrap "
-        "over patients (over records where patients are not known). A dash stands for what was not run.",
+        "over patients (over records where patients are not known). A dash stands for what was not run; how many cores "
+        "a row had, one or two, and its commit stand in quality.json.",
     ]
     for part in PARTS:
         if part in cells.also.get("parts", {}):
             held = cells.also["parts"][part]
             versions = ", ".join(f"{name} {number}" for name, number in held["versions"].items())
-            lines += [f"\n## {part} ({held['jobs']} core(s) a cell)"]
             lines += [
+                f"\n## {part}",
                 f"\n{held['machine']}, {held['cores']} cores; commit {held['commit'][:12]}; {versions}.",
                 *held["markdown"],
             ]

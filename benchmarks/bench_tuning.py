@@ -44,6 +44,8 @@ SMALL = "synthetic:records=60,seed=0"
 GAIN = (
     ("enron, logistic", "arff:mulan/enron/enron-{}.arff.gz", "logistic"),
     ("DialMed, logistic", "dialmed:dialmed/dev.txt", "logistic"),
+    ("DialMed, svm", "dialmed:dialmed/dev.txt", "svm"),
+    ("DialMed, lightgbm-fast", "dialmed:dialmed/dev.txt", "lightgbm-fast"),
 )
 """Name, source below the data folder (with the part, where the parts are official), and base."""
 
@@ -56,6 +58,7 @@ def main() -> int:
     parser.add_argument("--studies", type=Path, help="folder that keeps the studies of gain [a temporary one]")
     parser.add_argument("--outer", type=int, default=5, help="outer folds of DialMed [5]")
     parser.add_argument("--trials", type=int, default=30, help="of gain [30]")
+    parser.add_argument("--data", nargs="+", choices=[name for name, *_ in GAIN], help="rows of gain to run [all]")
     parser.add_argument("--worker", nargs=4, metavar=("URL", "SPACE", "TRIALS", "LOG"), help=argparse.SUPPRESS)
     parsed = parser.parse_args()
     if parsed.worker:
@@ -70,7 +73,7 @@ def main() -> int:
         if "gain" in parsed.only:
             studies = parsed.studies or Path(folder)
             studies.mkdir(parents=True, exist_ok=True)
-            rows = gain_smoke(studies) if parsed.smoke else gain(studies, parsed.trials, parsed.outer)
+            rows = gain_smoke(studies) if parsed.smoke else gain(parsed, studies)
             show("Samples Jaccard on records that the tuning never saw", rows)
             keep(parsed, "gain", rows)
     for line in wrong:
@@ -252,9 +255,11 @@ def refused(url: str) -> int:
 # ------------------------------------------------------------------------------------------------------- gain
 
 
-def gain(studies: Path, trials: int, outer: int) -> list[dict[str, Any]]:
+def gain(parsed: Any, studies: Path) -> list[dict[str, Any]]:
     rows = []
     for name, source, base in GAIN:
+        if parsed.data is not None and name not in parsed.data:
+            continue
         kind, _, path = source.partition(":")
         if not (DATA / path.format("train")).exists():
             print(f"{name} left out: {DATA / path.format('train')} is absent", file=sys.stderr)
@@ -264,10 +269,11 @@ def gain(studies: Path, trials: int, outer: int) -> list[dict[str, Any]]:
             test = load(f"{kind}:{DATA / path.format('test')}").align(data.drug_names)
             parts = [(data, test)]
         else:
-            folds = GroupedIterativeSplit(outer, random_state=1).split(None, data.Y, data.groups)
+            folds = GroupedIterativeSplit(parsed.outer, random_state=1).split(None, data.Y, data.groups)
             parts = [(data.subset(train), data.subset(test)) for train, test in folds]
-        rows.append(measure(name, base, parts, studies, trials))
+        rows.append(measure(name, base, parts, studies, parsed.trials))
         show(f"{name}, so far", rows[-1:])
+        keep(parsed, "gain", rows)
     return rows
 
 
@@ -327,12 +333,15 @@ def measure(name: str, base: str, parts: list[Any], studies: Path, trials: int) 
 
 
 def keep(parsed: Any, part: str, rows: Any) -> None:
-    """Write a part to ``tuning.json`` beside the others that are there."""
+    """Write a part to ``tuning.json`` beside the others that are there; rows of other data stay."""
     if parsed.out is None:
         return
     parsed.out.mkdir(parents=True, exist_ok=True)
     path = parsed.out / "tuning.json"
     held = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    names = [row.get("data") for row in rows]
+    if part == "gain":
+        rows = [row for row in held.get(part, {}).get("rows", []) if row["data"] not in names] + rows
     facts = machine((*("numpy", "scikit-learn", "lightgbm"), "optuna", "sqlalchemy"))
     with atomic_write(path) as file:
         json.dump({**held, part: {**facts, "smoke": parsed.smoke, "rows": rows}}, file, ensure_ascii=False, indent=1)

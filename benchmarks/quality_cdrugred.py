@@ -148,7 +148,8 @@ def run(run: Run, jobs: int) -> None:
     run.say("\nGenerated records show cost and that features work as they should; they say nothing of real records.")
     one = cells[MAIN]
     failed = "error" in one
-    run.limit(f"generated, {MAIN}: seconds of fit, {jobs} core(s)", None if failed else one["fit_seconds"], FIT_SECONDS)
+    own = one.get("jobs", jobs)
+    run.limit(f"generated, {MAIN}: seconds of fit, {own} core(s)", None if failed else one["fit_seconds"], FIT_SECONDS)
     run.limit(f"generated, {MAIN}: GiB at most", None if failed else one["peak_gib"], PEAK_GIB)
     seconds = None if failed else max(one[f"predict_{name}_seconds"] for name in TESTS)
     run.limit(f"generated, {MAIN}: seconds of prediction, the longer part", seconds, PREDICT_SECONDS)

@@ -59,7 +59,8 @@ def run(run: Run, jobs: int) -> None:
         scored = run.scored("uci", model, parts=folds)
         rows.append(row(model, scored, one, FIGURES))
         seconds = None if scored is None else max(run.get("uci", model, fold)["fit_seconds"] for fold in folds)
-        run.limit(f"UCI diabetes, {model}: seconds of the longest fit, {jobs} core(s)", seconds, FIT_SECONDS)
+        own = one.get("jobs", jobs)
+        run.limit(f"UCI diabetes, {model}: seconds of the longest fit, {own} core(s)", seconds, FIT_SECONDS)
     title = f"UCI diabetes, 23 drugs, 81,412 encounters, {len(folds)} of {FOLDS} folds by patient; times are sums"
     run.show(title, rows)
     run.say("\nTwo empty sets count as equal: 22 % of the encounters have no drug.")

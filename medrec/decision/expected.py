@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from medrec.decision.calibration import PlattCalibrator
-from medrec.decision.sets import DecisionRule, none_at_all
+from medrec.decision.sets import DecisionRule, log_none_at_all, none_at_all
 
 _MOST = 30.0  # log-odds
 
@@ -49,13 +49,15 @@ class ExpectedRule(DecisionRule):
             raise ValueError(f"{type(self).__name__}: empty_calibrator_ is none of one sigmoid")
 
     def _empty(self, scores: np.ndarray) -> np.ndarray:
-        """The probability that a record needs no drug, shape (n_records,)."""
+        """The probability that a record needs no drug, shape (n_records,); 0 where every set has one at least."""
+        if self._least(scores.shape[1]) > 0:
+            return np.zeros(len(scores))
         calibrator = getattr(self, "empty_calibrator_", None)  # rules of older files have none
         return none_at_all(scores) if calibrator is None else calibrator.transform(_log_odds(scores))[:, 0]
 
 
 def _log_odds(scores: np.ndarray) -> np.ndarray:
     """Of the probability that none of independent drugs is needed, shape (n_records, 1)."""
+    product = log_none_at_all(scores)[:, None]
     with np.errstate(divide="ignore", over="ignore"):
-        product = np.log1p(-np.minimum(scores, 1.0)).sum(axis=1, keepdims=True)
         return np.clip(product - np.log(-np.expm1(product)), -_MOST, _MOST)

@@ -162,8 +162,13 @@ def as_sets(chosen: np.ndarray) -> sp.csr_matrix:
 
 def none_at_all(scores: np.ndarray) -> np.ndarray:
     r"""The probability that a record needs no drug, :math:`\prod (1 - p)`, shape (n_records,)."""
+    return np.exp(log_none_at_all(scores))
+
+
+def log_none_at_all(scores: np.ndarray) -> np.ndarray:
+    """The logarithm of ``none_at_all``, shape (n_records,)."""
     with np.errstate(divide="ignore"):
-        return np.exp(np.log1p(-np.minimum(scores, 1.0)).sum(axis=1))
+        return np.log1p(-np.minimum(scores, 1.0)).sum(axis=1)
 
 
 def check_probabilities(scores: Any, *, who: str) -> np.ndarray:
