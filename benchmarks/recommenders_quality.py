@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from common import Cells, peak_memory, run_cell, show
 from recommenders_models import SETS, Split, models, splits
 
-from medrec.metrics import compare, overlap_counts
+from medrec.metrics import OverlapCounts, compare, overlap_counts, resampled_means
 
 SCRIPT = Path(__file__).with_name("bench_recommenders.py")
 CELLS = "recommenders_quality.json"
@@ -21,7 +21,7 @@ LOSS, GAIN = 0.005, 2.0
 
 
 def measure(make: Any, parts: list[Split]) -> tuple[dict[str, Any], np.ndarray]:
-    """Figures over all parts, their test records pooled, and the Jaccard index of each record."""
+    """Figures over all parts, their test records pooled, and intersection and sizes of each record's sets."""
     fit_seconds = fit_cpu = predict_seconds = 0.0
     true, found = [], []
     for X, Y, groups, X_test, Y_test in parts:
@@ -48,7 +48,7 @@ def measure(make: Any, parts: list[Split]) -> tuple[dict[str, Any], np.ndarray]:
         "fits": len(parts),
         "peak_gib": peak_memory(),
     }
-    return figures, counts.per_record("jaccard")
+    return figures, np.stack([counts.h, counts.y, counts.z])
 
 
 def cell(name: str, model: str, jobs: int, records: Path | None) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def cell(name: str, model: str, jobs: int, records: Path | None) -> dict[str, An
     figures, per_record = measure(models(jobs=jobs)[model], splits(name, model))
     if records is not None:
         records.mkdir(parents=True, exist_ok=True)
-        np.save(records / f"{slug(name, model)}.npy", per_record.astype(np.float32))
+        np.save(records / f"{slug(name, model)}.npy", per_record)
     return figures
 
 
@@ -107,6 +107,12 @@ def table(found: dict[str, dict[str, Any]], name: str, wanted: list[str]) -> lis
     return [{key: row.get(key, "–") for key in max(rows, key=len)} for row in rows]
 
 
+def jaccard(records: np.ndarray) -> np.ndarray:
+    """Of each record; ``records`` are rows of intersection and sizes."""
+    none = np.zeros(0, dtype=np.int64)
+    return OverlapCounts(*records, none, none, none).per_record("jaccard")
+
+
 def chains(names: list[str], out: Path) -> list[dict[str, Any]]:
     """Samples Jaccard of chains with ``cv`` minus that of others, with the 95 % interval over paired records."""
     rows = []
@@ -117,7 +123,7 @@ def chains(names: list[str], out: Path) -> list[dict[str, Any]]:
                 theirs = _records(out, name, f"{other}, {base}")
                 if ours is None or theirs is None:
                     continue
-                both = compare(ours, theirs)
+                both = compare(*(jaccard(one) for one in (ours, theirs)))
                 rows.append(
                     {
                         "data": name,
@@ -131,9 +137,19 @@ def chains(names: list[str], out: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _records(out: Path, name: str, model: str) -> np.ndarray | None:
-    path = out / "records" / f"{slug(name, model)}.npy"
-    return np.load(path).astype(np.float64) if path.exists() else None
+def _records(out: Path | None, name: str, model: str) -> np.ndarray | None:
+    """Intersection and sizes of each record's sets, as a row each; None where the cell was measured elsewhere."""
+    path = (out or Path()) / "records" / f"{slug(name, model)}.npy"
+    return np.load(path) if path.exists() else None
+
+
+def micro_f1_interval(ours: np.ndarray, theirs: np.ndarray) -> str:
+    """95 % of the difference of micro-F1, over records drawn with replacement, the same for both."""
+    means = [
+        resampled_means(2 * h / np.maximum(y + z, 1), weights=(y + z).astype(np.float64)) for h, y, z in (ours, theirs)
+    ]
+    low, high = np.nanquantile(means[0] - means[1], (0.025, 0.975))
+    return f"{low:+.3f} to {high:+.3f}"
 
 
 def run(
@@ -206,6 +222,7 @@ def run_fast(
                 continue
             # CPU seconds, which a busy machine disturbs least.
             ratio, change = one["fit_cpu_seconds"] / other["fit_cpu_seconds"], other["micro_f1"] - one["micro_f1"]
+            per_record = [_records(out, name, model) for model in (fast, full)]
             rows.append(
                 {
                     "data": name,
@@ -213,6 +230,7 @@ def run_fast(
                     "micro F1": one["micro_f1"],
                     "fast": other["micro_f1"],
                     "change": change,
+                    "95 %": "–" if any(one is None for one in per_record) else micro_f1_interval(*per_record),
                     "fit CPU s": one["fit_cpu_seconds"],
                     "fast CPU s": other["fit_cpu_seconds"],
                     "ratio": ratio,
