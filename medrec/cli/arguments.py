@@ -14,6 +14,7 @@ MODELS = ("binary-relevance", "chain", "neighbors", "prior", "stacked", "stacked
 BASES = ("logistic", "svm", "online", "lightgbm", "lightgbm-fast", "xgboost", "xgboost-fast")
 DECISIONS = (
     "expected-jaccard",
+    "expected-jaccard-exact",
     "expected-f1",
     "threshold",
     "tuned-threshold",
@@ -118,7 +119,7 @@ def build_parser() -> argparse.ArgumentParser:
     tune.add_argument("--metric", default="jaccard", metavar="NAME", help="what is to grow, as f1_micro [%(default)s]")
     tune.add_argument("--cv", type=_folds, default=5, metavar="K", help="folds, patients kept together [5]")
     tune.add_argument("--out", metavar="MODEL", help="file for the best model, fitted on all records")
-    _add_fit_options(tune, decision=None)
+    _add_fit_options(tune, "tuned")
 
     explain = _add(commands, "explain", "say which words, codes, neighbours and rules moved the scores of a record")
     explain.add_argument("--model", required=True, metavar="MODEL", help="file that medrec fit wrote")
@@ -169,7 +170,7 @@ def _add_read(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_fit_options(parser: argparse.ArgumentParser, decision: str | None = "expected-jaccard") -> None:
+def _add_fit_options(parser: argparse.ArgumentParser, usual_decision: str = "the model's own") -> None:
     _add_masks(parser)
     parser.add_argument("--model", choices=MODELS, default="binary-relevance", help="[%(default)s]")
     parser.add_argument("--base", choices=BASES, default="logistic", help="[%(default)s]")
@@ -177,8 +178,7 @@ def _add_fit_options(parser: argparse.ArgumentParser, decision: str | None = "ex
     parser.add_argument(
         "--max-ddi", type=_rate, metavar="R", help="interacting share of all pairs that may stay [no pair may]"
     )
-    usual = "[%(default)s]" if decision else "[tuned]"
-    parser.add_argument("--decision", choices=DECISIONS, default=decision, help=usual)
+    parser.add_argument("--decision", choices=DECISIONS, help=f"[{usual_decision}]")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="of the boosters [%(default)s]")
     parser.add_argument("--jobs", type=_jobs, default=-1, metavar="N", help="cores; -1 is all [%(default)s]")
     parser.add_argument(

@@ -15,6 +15,7 @@ from medrec.decision.top_k import TopK
 
 RULES: dict[str, Callable[[], Any]] = {
     "expected-jaccard": ExpectedJaccard,
+    "expected-jaccard-exact": partial(ExpectedJaccard, exact=True),
     "expected-f1": ExpectedF1,
     "threshold": Threshold,
     "tuned-threshold": partial(Threshold, tune="jaccard"),

