@@ -7,9 +7,9 @@
    trials is what was asked for, no configuration stands twice, and a log that the objective itself writes must show no
    more fits of a configuration than its starts allow.
 2. pair: two processes on one study, on a finite space most of which is tried, so that they often draw the same.
-3. gain: 30 trials of binary relevance, default and tuned side by side on records that the tuning never saw. Mulan's
-   enron: tuned on the official training part, measured on the test part. DialMed: outer folds by patient, tuned inside
-   the others; differences with bootstrap intervals over patients.
+3. gain: 30 trials of binary relevance or of neighbours, default and tuned side by side on records that the tuning
+   never saw. Mulan's enron: tuned on the official training part, measured on the test part. DialMed: outer folds by
+   patient, tuned inside the others; differences with bootstrap intervals over patients.
 
 The real data is looked for in MEDREC_DATA (default: ../shared/data); what is absent is left out, and that is said.
 Studies are kept in --studies, where a run that was stopped goes on. Ends with status 1 where a trial is lost or
@@ -42,12 +42,12 @@ PARTS = ("kill", "pair", "gain")
 N_SPLITS = 3
 SMALL = "synthetic:records=60,seed=0"
 GAIN = (
-    ("enron, logistic", "arff:mulan/enron/enron-{}.arff.gz", "logistic"),
-    ("DialMed, logistic", "dialmed:dialmed/dev.txt", "logistic"),
-    ("DialMed, svm", "dialmed:dialmed/dev.txt", "svm"),
-    ("DialMed, lightgbm-fast", "dialmed:dialmed/dev.txt", "lightgbm-fast"),
+    ("enron, logistic", "arff:mulan/enron/enron-{}.arff.gz", "binary-relevance", "logistic"),
+    ("DialMed, logistic", "dialmed:dialmed/dev.txt", "binary-relevance", "logistic"),
+    ("DialMed, svm", "dialmed:dialmed/dev.txt", "binary-relevance", "svm"),
+    ("DialMed, neighbors", "dialmed:dialmed/dev.txt", "neighbors", "logistic"),
 )
-"""Name, source below the data folder (with the part, where the parts are official), and base."""
+"""Name, source below the data folder (with the part, where the parts are official), model and base."""
 
 
 def main() -> int:
@@ -257,7 +257,7 @@ def refused(url: str) -> int:
 
 def gain(parsed: Any, studies: Path) -> list[dict[str, Any]]:
     rows = []
-    for name, source, base in GAIN:
+    for name, source, model, base in GAIN:
         if parsed.data is not None and name not in parsed.data:
             continue
         kind, _, path = source.partition(":")
@@ -271,7 +271,7 @@ def gain(parsed: Any, studies: Path) -> list[dict[str, Any]]:
         else:
             folds = GroupedIterativeSplit(parsed.outer, random_state=1).split(None, data.Y, data.groups)
             parts = [(data.subset(train), data.subset(test)) for train, test in folds]
-        rows.append(measure(name, base, parts, studies, parsed.trials))
+        rows.append(measure(name, model, base, parts, studies, parsed.trials))
         show(f"{name}, so far", rows[-1:])
         keep(parsed, "gain", rows)
     return rows
@@ -281,10 +281,19 @@ def gain_smoke(studies: Path) -> list[dict[str, Any]]:
     data = load("synthetic:records=90,seed=0")
     often = np.argsort(-np.asarray(data.Y.sum(axis=0)).ravel(), kind="stable")[:8]
     small = type(data)(data.records[["出院诊断"]], data.Y[:, often], data.drug_names[often], {"出院诊断": "codes"})
-    return [measure("generated", "logistic", [(small.subset(range(60)), small.subset(range(60, 90)))], studies, 3)]
+    return [
+        measure(
+            "generated",
+            "binary-relevance",
+            "logistic",
+            [(small.subset(range(60)), small.subset(range(60, 90)))],
+            studies,
+            3,
+        )
+    ]
 
 
-def measure(name: str, base: str, parts: list[Any], studies: Path, trials: int) -> dict[str, Any]:
+def measure(name: str, model: str, base: str, parts: list[Any], studies: Path, trials: int) -> dict[str, Any]:
     """Default and tuned on test records, over all parts."""
     slug = name.lower().replace(", ", "-")
     values: dict[str, list[Any]] = {"default": [], "tuned": []}
@@ -293,7 +302,7 @@ def measure(name: str, base: str, parts: list[Any], studies: Path, trials: int) 
     begun = time.process_time()
     for at, (train, test) in enumerate(parts):
         made = tune(
-            "binary-relevance",
+            model,
             train,
             base=base,
             trials=trials,
@@ -302,9 +311,8 @@ def measure(name: str, base: str, parts: list[Any], studies: Path, trials: int) 
             n_jobs=1,
             verbose=True,
         )
-        default = make_recommender(
-            "binary-relevance", schema=train.schema, drug_names=train.drug_names, base=base, n_jobs=1
-        )
+        options = {"n_jobs": 1} | ({"base": base} if model == "binary-relevance" else {})
+        default = make_recommender(model, schema=train.schema, drug_names=train.drug_names, **options)
         for key, pipeline in (("default", fit_records(default, train)), ("tuned", made.pipeline)):
             values[key].append(overlap_counts(test.Y, pipeline.predict(test.records)).per_record("jaccard"))
         groups.append(np.arange(len(test)) if test.groups is None else test.groups)
