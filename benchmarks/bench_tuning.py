@@ -341,16 +341,18 @@ def measure(name: str, model: str, base: str, parts: list[Any], studies: Path, t
 
 
 def keep(parsed: Any, part: str, rows: Any) -> None:
-    """Write a part to ``tuning.json`` beside the others that are there; rows of other data stay."""
+    """Write a part to ``tuning.json`` beside the others that are there; rows of other data stay, with their facts."""
     if parsed.out is None:
         return
     parsed.out.mkdir(parents=True, exist_ok=True)
     path = parsed.out / "tuning.json"
     held = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    names = [row.get("data") for row in rows]
-    if part == "gain":
-        rows = [row for row in held.get(part, {}).get("rows", []) if row["data"] not in names] + rows
     facts = machine((*("numpy", "scikit-learn", "lightgbm"), "optuna", "sqlalchemy"))
+    if part == "gain" and not parsed.smoke:
+        rows = [row | facts for row in rows]
+        names = [row["data"] for row in rows]
+        rows = [row for row in held.get(part, {}).get("rows", []) if row["data"] not in names] + rows
+        facts = {}
     with atomic_write(path) as file:
         json.dump({**held, part: {**facts, "smoke": parsed.smoke, "rows": rows}}, file, ensure_ascii=False, indent=1)
         file.write("\n")

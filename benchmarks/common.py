@@ -21,7 +21,7 @@ PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "numba", "lightgbm", "xg
 
 
 def machine(packages: Sequence[str] = PACKAGES) -> dict[str, Any]:
-    """Processor, cores, versions and commit, as they stand in every result."""
+    """Processor, cores, versions and commit, as they stand in every result, and whether the code was changed since."""
     versions = {"python": platform.python_version()}
     for package in packages:
         versions[package] = "missing"
@@ -31,12 +31,22 @@ def machine(packages: Sequence[str] = PACKAGES) -> dict[str, Any]:
                 break
             except PackageNotFoundError:
                 continue
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=HERE, capture_output=True, text=True).stdout.strip()
+    commit = _git("rev-parse", "HEAD")
+    changed = bool(_git("status", "--porcelain", "--", "../medrec", "*.py"))
     model = platform.processor() or platform.machine()
     if Path("/proc/cpuinfo").exists():
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), model)
-    return {"machine": model, "cores": os.cpu_count(), "versions": versions, "commit": commit}
+    found = {"machine": model, "cores": os.cpu_count(), "versions": versions, "commit": commit}
+    return found | ({"uncommitted changes": True} if changed else {})
+
+
+def _git(*words: str) -> str:
+    """What git says of this repository; nothing where there is none."""
+    try:
+        return subprocess.run(["git", *words], cwd=HERE, capture_output=True, text=True).stdout.strip()
+    except OSError:
+        return ""
 
 
 def show(title: str, rows: list[dict[str, Any]]) -> None:

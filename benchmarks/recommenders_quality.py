@@ -139,8 +139,9 @@ def chains(names: list[str], out: Path) -> list[dict[str, Any]]:
 
 def _records(out: Path | None, name: str, model: str) -> np.ndarray | None:
     """Intersection and sizes of each record's sets, as a row each; None where the cell was measured elsewhere."""
-    path = (out or Path()) / "records" / f"{slug(name, model)}.npy"
-    return np.load(path) if path.exists() else None
+    path = None if out is None else out / "records" / f"{slug(name, model)}.npy"
+    held = np.load(path) if path is not None and path.exists() else np.zeros(0)
+    return held if held.ndim == 2 and len(held) == 3 else None
 
 
 def micro_f1_interval(ours: np.ndarray, theirs: np.ndarray) -> str:

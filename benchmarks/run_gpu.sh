@@ -13,7 +13,11 @@ export PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH} PYTHONUNBUFFERED=1
 failed=()
 
 # part NAME COMMAND...: runs it where it is asked for, its output also in $out/NAME.txt.
-parts=" ${*:-doctor tests sanitizer metrics example recommenders} "
+all="doctor tests sanitizer metrics example recommenders"
+parts=" ${*:-$all} "
+for name in $parts; do
+    [[ " $all " == *" $name "* ]] || { echo "no part $name; there are: $all" >&2 && exit 2; }
+done
 part() {
     [[ $parts == *" $1 "* ]] || return 0
     echo "== $1"

@@ -126,8 +126,11 @@ def is_canonical(sets: Any) -> bool:
     cupy = _cupy()
     n_records, n_labels = sets.shape
     value = _VALUES.get(sets.data.dtype.name)
+    arrays = (sets.indptr, sets.indices, sets.data)
+    if value is None or not all(array.flags.c_contiguous for array in arrays):
+        return False
     lengths = (len(sets.indptr), len(sets.data))
-    if value is None or lengths != (n_records + 1, len(sets.indices)) or sets.indptr.dtype != sets.indices.dtype:
+    if lengths != (n_records + 1, len(sets.indices)) or sets.indptr.dtype != sets.indices.dtype:
         return False
     wrong = cupy.zeros(2, dtype=np.int64)
     device = cupy.cuda.Device().attributes

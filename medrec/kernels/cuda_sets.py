@@ -56,9 +56,13 @@ def check_sets(sets: Any, *, who: str, name: str) -> DeviceSets:
     if not sparse:
         rows, labels = cupy.nonzero(sets)
         return _rebuilt(cupy, shape, rows, labels)
-    entries = sets.tocoo()
-    stored = entries.data != 0
-    rows, labels = entries.row[stored], entries.col[stored]
+    if sets.format == "csr":
+        rows, labels, values = _entries(cupy, sets, who, name)
+    else:
+        entries = sets.tocoo()
+        rows, labels, values = entries.row, entries.col, entries.data
+    stored = values != 0
+    rows, labels = rows[stored], labels[stored]
     if len(labels) and (int(labels.min()) < 0 or int(labels.max()) >= shape[1]):
         raise ValueError(f"{who}: {name} must be a whole sparse matrix; it has labels outside its {shape[1]} columns.")
     return _rebuilt(cupy, shape, rows, labels)
@@ -68,6 +72,17 @@ def to_device(matrix: sp.csr_matrix) -> DeviceSets:
     """A canonical matrix of the host on the GPU."""
     cupy = import_optional("cupy", feature="GPU metrics", extra="gpu")
     return DeviceSets(matrix.shape, cupy.asarray(matrix.indptr), cupy.asarray(matrix.indices))
+
+
+def _entries(cupy: Any, sets: Any, who: str, name: str) -> tuple[Any, Any, Any]:
+    """Row, label and value of each entry of a CSR matrix; behind the last there may be room that is not used."""
+    starts = sets.indptr
+    n_entries = int(starts[-1]) if len(starts) == sets.shape[0] + 1 else -1
+    falls = (starts[1:] < starts[:-1]).any()
+    if not 0 <= n_entries <= min(len(sets.indices), len(sets.data)) or int(starts[0]) != 0 or bool(falls):
+        raise ValueError(f"{who}: {name} must be a whole sparse matrix; its index arrays are broken.")
+    rows = cupy.searchsorted(starts, cupy.arange(n_entries, dtype=starts.dtype), side="right") - 1
+    return rows, sets.indices[:n_entries], sets.data[:n_entries]
 
 
 def _rebuilt(cupy: Any, shape: tuple[int, int], rows: Any, labels: Any) -> DeviceSets:

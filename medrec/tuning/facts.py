@@ -68,13 +68,18 @@ def _difference(theirs: Any, mine: Any) -> str:
     if isinstance(theirs, dict) and isinstance(mine, dict):
         for key in sorted({*theirs, *mine}):
             if theirs.get(key) != mine.get(key):
-                return f"{key} was {_short(theirs.get(key))}, is {_short(mine.get(key))}"
-    return f"it was {_short(theirs)}, is {_short(mine)}"
+                return "{} was {}, is {}".format(key, *_short(theirs.get(key), mine.get(key)))
+    return "it was {}, is {}".format(*_short(theirs, mine))
 
 
-def _short(value: Any) -> str:
-    text = "absent" if value is None else str(value)
-    return text if len(text) <= 80 else text[:77] + "…"
+def _short(*values: Any) -> list[str]:
+    """Texts of at most 80 characters, from where they begin to differ."""
+    texts = ["absent" if value is None else str(value) for value in values]
+    if max(map(len, texts)) > 80:
+        same = next((at for at, pair in enumerate(zip(*texts)) if len(set(pair)) > 1), 0)
+        start = max(0, same - 20)
+        texts = [("…" if start else "") + text[start:] for text in texts]
+    return [text if len(text) <= 80 else text[:77] + "…" for text in texts]
 
 
 def default_options(pipeline: Any, names: Any = None) -> dict[str, Any]:

@@ -70,9 +70,8 @@ def search_space(
         space |= {f"base__{name}": one for name, one in _of_base(base).items()}
     if model != "prior":
         space |= _of_features(set(schema.values()) if schema is not None else {"text", "codes"}, hashed)
-    space["decision"] = _choice(
-        "expected-jaccard", "expected-jaccard-exact", "tuned-threshold", "micromacro-freq", "cardinality"
-    )
+    jaccard = "expected-jaccard-exact" if model == "stacked" else "expected-jaccard"  # what the model decides by
+    space["decision"] = _choice(jaccard, "tuned-threshold", "micromacro-freq", "cardinality")
     return dict(sorted(space.items()))
 
 

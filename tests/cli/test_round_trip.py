@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from medrec import load as load_model
 from medrec.cli import main
 from medrec.datasets import load
 
@@ -49,6 +50,17 @@ def pairs(folder: Path) -> set[frozenset[str]]:
 
 def interacting(drugs: list[str], known: set[frozenset[str]]) -> int:
     return sum(frozenset((a, b)) in known for at, a in enumerate(drugs) for b in drugs[:at])
+
+
+@pytest.mark.parametrize(
+    ("options", "exact"),
+    [("stacked", True), ("stacked --decision expected-jaccard", None), ("binary-relevance", None)],
+)
+def test_a_model_decides_as_it_does_unless_told(tmp_path: Path, options: str, exact: bool | None) -> None:
+    bases = ["--set", "bases=['prior']"] if options.startswith("stacked") else []
+    words = f"fit --data synthetic:records=60,seed=0 --out {tmp_path}/m --set cv=2 --model {options}"
+    assert main([*words.split(), *bases]) == 0
+    assert load_model(tmp_path / "m")[-1].decision_.exact is exact
 
 
 def test_submission_keeps_order_covers_every_id_and_names_candidates(made: Path) -> None:

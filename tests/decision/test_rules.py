@@ -181,6 +181,8 @@ def test_rules_by_name():
     for name, make in RULES.items():
         assert type(make_decision(name)) is type(make())
         assert BinaryRelevanceRecommender(decision=name).fit(X, Y).predict(X).shape == Y.shape
+    assert make_decision("expected-jaccard-exact").exact is True
+    assert make_decision("expected-jaccard").exact is None
     assert make_decision("tuned-threshold").tune == "jaccard"
     assert make_decision("micromacro-freq").strategy == "micromacro-freq"
     given_rule = ExpectedJaccard(max_size=2).fit([[0.5]], [[1]])

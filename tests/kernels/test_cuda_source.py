@@ -134,6 +134,23 @@ def test_labels_that_need_more_shared_memory_than_a_block_has_unasked(device):
         np.testing.assert_array_equal(np.asarray(one), other)
 
 
+@needs_compiler
+@pytest.mark.parametrize("n_labels", [1 << 15, (1 << 15) + 1, 40_000])
+def test_labels_that_do_not_fit_beside_the_mark(device, n_labels):
+    device()
+    rng = np.random.default_rng(0)
+    often = np.asarray([0, 1, 32_767, 32_768, n_labels - 1]) % n_labels
+    chosen = [rng.random((70, len(often))) < 0.5 for _ in range(2)]
+    Y, Z = (sp.lil_matrix((70, n_labels), dtype=np.uint8) for _ in range(2))
+    for sets, one in zip((Y, Z), chosen):
+        for row, labels in enumerate(one):
+            sets[row, often[labels]] = 1
+    Y, Z = (check_sets(one.tocsr(), who="test") for one in (Y, Z))
+    got = kernels.overlap(cupy_on_cpu.csr_matrix(Y), cupy_on_cpu.csr_matrix(Z))
+    for one, other in zip(got, reference.overlap(Y, Z), strict=True):
+        np.testing.assert_array_equal(np.asarray(one), other)
+
+
 COUNTERS = "for (long long at = threadIdx.x; at < n_counts; at += blockDim.x) {\n        if (partial"
 FAULTS = {
     "no barrier after zeroing": ("    __syncthreads();\n    auto", "    auto"),

@@ -151,6 +151,29 @@ def test_what_does_not_fit_is_refused_on_the_pretended_device(pretended):
     broken.indices[3] = 12
     with pytest.raises(ValueError, match="labels outside its 12 columns"):
         overlap_counts(broken, broken)
+    for at, value in ((0, 1), (5, 99), (-1, 10**6), (-1, 3)):
+        broken = on_device(pretended, draw()[0], "canonical")
+        broken.indptr[at] = value
+        with pytest.raises(ValueError, match="Y must be a whole sparse matrix; its index arrays are broken"):
+            overlap_counts(broken, broken)
+
+
+def test_arrays_with_gaps_and_room_behind_the_last_entry(pretended):
+    Y, Z, _ = draw()
+    expected = overlap_counts(Y, Z)
+    for form in ("canonical", "stored zeros", "duplicates"):
+        sets = on_device(pretended, Y, form)
+        wide = np.repeat(np.asarray(sets.data), 2)
+        wide[1::2] = 7
+        sets.data = pretended.asarray(wide)[::2]
+        np.testing.assert_array_equal(overlap_counts(sets, on_device(pretended, Z, form)).get().h, expected.h)
+        sets = on_device(pretended, Y, form)
+        sets.indices, sets.data = (pretended.asarray(np.append(one, [1, 1])) for one in (sets.indices, sets.data))
+        np.testing.assert_array_equal(overlap_counts(sets, on_device(pretended, Z, form)).get().h, expected.h)
+    twos = on_device(pretended, Y, "canonical")
+    twos.data = pretended.asarray(np.tile([1.0, 2.0], len(twos.data)))[1::2]
+    with pytest.raises(ValueError, match="only 0 and 1"):
+        overlap_counts(twos, twos)
 
 
 @pytest.fixture(scope="module")

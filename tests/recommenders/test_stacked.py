@@ -15,7 +15,7 @@ from medrec import (
     StackedRecommender,
     make_recommender,
 )
-from medrec.decision import PlattCalibrator
+from medrec.decision import ExpectedJaccard, PlattCalibrator
 from medrec.recommenders import PairBooster
 from medrec.recommenders.folds import patient_folds
 
@@ -56,6 +56,16 @@ def test_the_average_is_a_logistic_regression_of_the_bases_out_of_fold():
     again = stacked.describe_pairs(X)
     margin = stacked.weights_[0] + np.tensordot(stacked.weights_[1:], again.log_odds, axes=1)
     np.testing.assert_allclose(stacked.predict_proba(X), stacked.calibrator_.transform(margin))
+
+
+def test_sets_are_those_of_highest_exact_expectation():
+    X, Y, groups = problem()
+    Y[:, 0] = 1  # no record without drugs
+    stacked = StackedRecommender(["logistic"]).fit(X, Y, groups)
+    p = stacked.predict_proba(X)
+    exact, plug_in = (ExpectedJaccard(exact=exact).fit(None, Y).apply(p).toarray() for exact in (True, False))
+    np.testing.assert_array_equal(stacked.predict(X), exact)
+    assert (exact != plug_in).any()
 
 
 def test_of_a_single_patient_the_average_is_of_the_bases_own_fit():

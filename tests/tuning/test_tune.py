@@ -346,6 +346,10 @@ def test_a_trial_that_another_process_took_for_dead_is_tried_again(tmp_path):
         ({"data": dataset(n_records=29)}, "was made with other data"),
         ({"space": SPACE | {"x": FloatDistribution(0.0, 2.0)}}, "was made with another search space: x was "),
         ({"space": FINITE}, "was made with another search space"),
+        (  # a choice more, at the end of a long text
+            {"space": SPACE | {"pair": CategoricalDistribution((*SPACE["pair"].choices, "(9, 9)"))}},
+            r"another search space: pair was …[^…]*, is ….*\(9, 9\)",
+        ),
         ({"space": lambda trial: {}}, "was made with another search space"),
         ({"metric": lambda pipeline, records, Y: 0.0}, "was made with another metric"),
         ({"random_state": 1}, "was made with other folds"),

@@ -41,6 +41,7 @@ inline unsigned current;
 inline void (*body)(void**);
 inline void** arguments;
 inline std::vector<std::pair<const char*, const char*>> arrays;
+inline size_t shared;  // bytes of dynamic shared memory that were asked for
 inline sigjmp_buf escape;
 
 inline void out_of_bounds(int) { siglongjmp(escape, 1); }
@@ -99,12 +100,17 @@ inline bool run_block(unsigned order) {
             left |= fibres[i].state != State::done;
             if (fibres[i].state == State::ready) able.push_back(i);
         }
-        if (!left) return true;
+        if (!left) break;
         if (able.empty()) return false;
         current = order == 0 ? able.front() : order == 1 ? able.back() : able[random() % able.size()];
         threadIdx = {current, 0, 0};
         swapcontext(&scheduler, &fibres[current].context);
     }
+    const char* memory = reinterpret_cast<char*>(partial);
+    for (size_t at = shared; at < sizeof partial; ++at) {
+        if (memory[at] != char(0xA5)) siglongjmp(escape, 1);  // written behind what was asked for
+    }
+    return true;
 }
 
 template <typename... A, size_t... I>
@@ -115,8 +121,8 @@ void call(void (*kernel)(A...), void** values, std::index_sequence<I...>) {
 // 0: ran; 1: the arguments are of other sizes than the kernel's; 2: deadlock; 3: access out of bounds.
 // bytes: the size of the array that an argument points to, 0 for a number.
 template <auto kernel, typename... A>
-int launch_as(void (*)(A...), unsigned grid, unsigned block, unsigned order, void** values, const int* sizes,
-              const long long* bytes, int n) {
+int launch_as(void (*)(A...), unsigned grid, unsigned block, unsigned order, unsigned bytes_shared, void** values,
+              const int* sizes, const long long* bytes, int n) {
     const int expected[] = {int(sizeof(A))...};
     if (n != int(sizeof...(A)) || std::memcmp(expected, sizes, sizeof expected) != 0) return 1;
     gridDim = {grid, 1, 1};
@@ -126,8 +132,9 @@ int launch_as(void (*)(A...), unsigned grid, unsigned block, unsigned order, voi
     slots.assign(16 * block, 0);
     turn.assign(block, 0);
     arguments = values;
+    shared = bytes_shared;
     body = [](void** all) { call(kernel, all, std::index_sequence_for<A...>{}); };
-    arrays.assign(1, {reinterpret_cast<char*>(partial), reinterpret_cast<char*>(partial) + sizeof partial});
+    arrays.assign(1, {reinterpret_cast<char*>(partial), reinterpret_cast<char*>(partial) + shared});
     for (int i = 0; i < n; ++i) {
         const char* first = bytes[i] ? *static_cast<const char**>(values[i]) : nullptr;
         arrays.push_back({first, first + bytes[i]});

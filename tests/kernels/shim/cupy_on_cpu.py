@@ -7,6 +7,7 @@ kernel gets is one of these arrays.
 import ctypes
 import shutil
 import subprocess
+import sys
 from itertools import count
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -94,12 +95,15 @@ class KernelFault(RuntimeError):
 class Function:
     """A kernel of the compiled library."""
 
+    max_dynamic_shared_size_bytes = 0
+
     def __init__(self, library, number, order):
         self._run = library[f"launch_{number}"]
         self._order = order
 
     def __call__(self, grid, block, args, shared_mem=0):
-        assert shared_mem <= 1 << 18
+        assert shared_mem <= sys.modules["cupy"].cuda.Device().attributes["MaxSharedMemoryPerBlockOptin"]
+        assert shared_mem <= max(48 * 1024, self.max_dynamic_shared_size_bytes), "not asked for"
         assert block[0] % 32 == 0
         held = []
         for argument in args:
@@ -113,6 +117,7 @@ class Function:
             grid[0],
             block[0],
             self._order,
+            shared_mem,
             (ctypes.c_void_p * n)(*[one.ctypes.data for one in held]),
             (ctypes.c_int * n)(*[one.itemsize for one in held]),
             (ctypes.c_longlong * n)(*[one.nbytes if isinstance(one, ndarray) else 0 for one in args]),
@@ -139,9 +144,9 @@ class RawModule:
         assert any(option.startswith("--std=") for option in options)
         self.names = list(name_expressions)
         launchers = "\n".join(
-            f'extern "C" int launch_{i}(unsigned grid, unsigned block, unsigned order, void** values, '
+            f'extern "C" int launch_{i}(unsigned grid, unsigned block, unsigned order, unsigned shared, void** values, '
             f"const int* sizes, const long long* bytes, int n) {{ "
-            f"return shim::launch_as<&{name}>(&{name}, grid, block, order, values, sizes, bytes, n); }}"
+            f"return shim::launch_as<&{name}>(&{name}, grid, block, order, shared, values, sizes, bytes, n); }}"
             for i, name in enumerate(self.names)
         )
         source = self.folder / f"kernels_{next(_numbers)}.cpp"  # a library is loaded once by its name
