@@ -97,6 +97,12 @@ def differences(numbers=ALL, stop=False):
     return wrong
 
 
+def check_overlap(Y, Z):
+    got = kernels.overlap(cupy_on_cpu.csr_matrix(Y), cupy_on_cpu.csr_matrix(Z))
+    for one, other in zip(got, reference.overlap(Y, Z), strict=True):
+        np.testing.assert_array_equal(np.asarray(one), other)
+
+
 @pytest.fixture
 def device(monkeypatch, tmp_path):
     """Puts a pretended device in CuPy's place."""
@@ -129,9 +135,7 @@ def test_labels_that_need_more_shared_memory_than_a_block_has_unasked(device):
     device()
     rng = np.random.default_rng(0)
     Y, Z = (check_sets(rng.random((40, 5000)) < 0.01, who="test") for _ in range(2))
-    got = kernels.overlap(cupy_on_cpu.csr_matrix(Y), cupy_on_cpu.csr_matrix(Z))
-    for one, other in zip(got, reference.overlap(Y, Z), strict=True):
-        np.testing.assert_array_equal(np.asarray(one), other)
+    check_overlap(Y, Z)
 
 
 @needs_compiler
@@ -146,9 +150,7 @@ def test_labels_that_do_not_fit_beside_the_mark(device, n_labels):
         for row, labels in enumerate(one):
             sets[row, often[labels]] = 1
     Y, Z = (check_sets(one.tocsr(), who="test") for one in (Y, Z))
-    got = kernels.overlap(cupy_on_cpu.csr_matrix(Y), cupy_on_cpu.csr_matrix(Z))
-    for one, other in zip(got, reference.overlap(Y, Z), strict=True):
-        np.testing.assert_array_equal(np.asarray(one), other)
+    check_overlap(Y, Z)
 
 
 COUNTERS = "for (long long at = threadIdx.x; at < n_counts; at += blockDim.x) {\n        if (partial"
