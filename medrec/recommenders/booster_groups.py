@@ -1,6 +1,8 @@
 """How the processes of a Dask cluster grow one tree together: what XGBoost and LightGBM each need for it."""
 
+import os
 import socket
+import stat
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -16,6 +18,8 @@ from medrec.recommenders.xgboost_quantiles import Quantiles
 
 ARRIVE = 20
 """Seconds within which all workers must have begun."""
+WATCH = 1.0
+"""Seconds between two looks at whether another worker has hung up."""
 TIMEOUT = 60
 """Seconds that a worker waits for the others, and for their histograms, before it takes them for dead."""
 
@@ -74,8 +78,10 @@ class LightGBMGroup:
         quiet = {"verbosity": -1}
         opener = lightgbm.Booster(quiet, lightgbm.Dataset(np.eye(2), label=np.array([0, 1]), params=quiet))
         opener.set_network(member["machines"], member["port"], TIMEOUT // 60, member["count"])
+        ports = {int(machine.rpartition(":")[2]) for machine in member["machines"].split(",")}
         try:
-            yield {"num_machines": member["count"], "tree_learner": "data"}
+            with failing_where_hung_up(ports):
+                yield {"num_machines": member["count"], "tree_learner": "data"}
         finally:
             opener.free_network()
 
@@ -91,6 +97,56 @@ def group_of(base: Any) -> Any:
 def is_of_group(error: Exception) -> bool:
     """Whether training failed because of what is between the workers: one that was late, or a port that was taken."""
     return any(words in str(error) for words in ("/collective/", "Binding port", "Socket", "connect"))
+
+
+@contextmanager
+def failing_where_hung_up(ports: set[int]) -> Iterator[None]:
+    """While inside, this process's connections of these ports fail as soon as their other end is gone.
+
+    To LightGBM a read that gives no bytes is no error: it reads again without end from a worker that has died. In the
+    connection's place such a read finds what is none, and training ends with an error.
+    """
+    over = threading.Event()
+    watch = threading.Thread(target=_watch, args=(_connections(ports), over), daemon=True)
+    watch.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watch.join()
+
+
+def _connections(ports: set[int]) -> dict[int, int]:
+    """File descriptor and inode of this process's connections of which one end has one of these ports."""
+    folder = next((one for one in ("/proc/self/fd", "/dev/fd") if os.path.isdir(one)), None)
+    found = {}
+    for at in map(int, os.listdir(folder)) if folder is not None else ():
+        with suppress(OSError):  # closed since, or none that is connected
+            what = os.fstat(at)
+            if stat.S_ISSOCK(what.st_mode):
+                with socket.socket(fileno=os.dup(at)) as one:
+                    ends = (one.getsockname(), one.getpeername())
+                if any(isinstance(end, tuple) and end[1] in ports for end in ends):
+                    found[at] = what.st_ino
+    return found
+
+
+def _watch(connections: dict[int, int], over: threading.Event) -> None:
+    while not over.wait(WATCH):
+        for at, inode in connections.items():
+            with suppress(OSError):  # closed since
+                if os.fstat(at).st_ino == inode and _is_hung_up(at):
+                    with open(os.devnull, "rb") as nothing:
+                        os.dup2(nothing.fileno(), at)
+
+
+def _is_hung_up(connection: int) -> bool:
+    """Whether nothing more will come; what has come is left where it is."""
+    with socket.socket(fileno=os.dup(connection)) as one:
+        try:
+            return not one.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
 
 
 def _start_tracker(n_workers: int, scheduler: str) -> dict[str, Any]:
