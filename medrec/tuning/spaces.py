@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import math
 from collections.abc import Iterator, Mapping
@@ -70,8 +71,8 @@ def search_space(
         space |= {f"base__{name}": one for name, one in _of_base(base).items()}
     if model != "prior":
         space |= _of_features(set(schema.values()) if schema is not None else {"text", "codes"}, hashed)
-    jaccard = "expected-jaccard-exact" if model == "stacked" else "expected-jaccard"  # what the model decides by
-    space["decision"] = _choice(jaccard, "tuned-threshold", "micromacro-freq", "cardinality")
+    own = inspect.signature(MODELS[model]).parameters["decision"].default
+    space["decision"] = _choice(own, "tuned-threshold", "micromacro-freq", "cardinality")
     return dict(sorted(space.items()))
 
 
